@@ -1,0 +1,47 @@
+# `make repro` and `make test` set up what they need; nothing else has to be installed but Python 3.11+, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONHASHSEED := 0
+
+.PHONY: help repro fer2013 test test-full lint check-format clean
+
+help:
+	@echo "make repro               the whole graph on the drawn dataset, then the results table"
+	@echo "make fer2013 CSV=path    the same on the real data (without CSV: from Kaggle)"
+	@echo "make test                lint, types and tests (10 minutes at most)"
+	@echo "make test-full           the slow tests too; FER2013_CSV=path adds those on the real data"
+
+$(BIN)/.runtime: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(BIN)/.development: $(BIN)/.runtime requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+repro: $(BIN)/.runtime
+	dvc repro
+	@python -m fer results
+
+fer2013: $(BIN)/.runtime
+	@python -m fer dataset fer2013
+	$(if $(CSV),FER2013_CSV="$(abspath $(CSV))") dvc repro
+	@python -m fer results
+
+lint: $(BIN)/.development
+	ruff format --check .
+	ruff check .
+	mypy
+
+test: lint
+	python -m pytest -m "not full"
+
+test-full: lint
+	python -m pytest
+
+clean:
+	rm -rf $(VENV) .checkpoints .mypy_cache .ruff_cache .pytest_cache .hypothesis

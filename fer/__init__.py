@@ -1,0 +1,1 @@
+"""Repeatable facial-expression research on FER2013."""

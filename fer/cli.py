@@ -1,0 +1,58 @@
+"""`python -m fer ...`: what a person asks of the project beside the pipeline itself."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from fer.errors import UserError
+from fer.evaluation.tables import print_results
+from fer.files import write_text
+from fer.params import PARAMS, load_params
+
+
+class Commands(click.Group):
+    """Shows what a person can put right as its message, status 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=Commands)
+def main() -> None:
+    """Repeatable facial-expression research on FER2013."""
+
+
+@main.command()
+@click.argument("dataset", required=False)
+def results(dataset: str | None) -> None:
+    """The results table of DATASET (the one in params.yaml if left out) and where to look next."""
+    dataset = dataset or load_params().dataset
+    path = Path("metrics") / dataset / "summary.json"
+    if not path.exists():
+        raise UserError(f"{path}: not there yet; `dvc repro` with dataset: {dataset} in params.yaml writes it")
+    console = Console()
+    print_results(json.loads(path.read_text(encoding="utf-8")), f"FER, dataset {dataset}", console)
+    console.print(
+        f"\nNext: plots/{dataset}/ (pictures), data/figures/{dataset}/samples.png (faces), `dvc plots show`,\n"
+        "`dvc exp run -S systems.cs231n.learning_rate=0.002`, then `dvc metrics diff`."
+    )
+
+
+@main.command()
+@click.argument("name")
+def dataset(name: str) -> None:
+    """Switch params.yaml to the dataset NAME; nothing of the other one is overwritten."""
+    known = load_params().datasets
+    if name not in known:
+        raise UserError(f"dataset={name}: no such name; known: {', '.join(known)}")
+    text = PARAMS.read_text(encoding="utf-8")
+    # The line alone is replaced: a YAML writer would lose the comments' places.
+    write_text(PARAMS, re.sub(r"^dataset: \w+", f"dataset: {name}", text, count=1, flags=re.MULTILINE))

@@ -1,0 +1,74 @@
+"""All systems of a dataset beside each other: summary.json, the README's table, the pictures of the whole."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fer.data.store import open_store, read_split
+from fer.emotions import Split
+from fer.evaluation import figures, plots_data
+from fer.evaluation.predictions import read_predictions
+from fer.evaluation.summary import Seeds, summarise
+from fer.evaluation.tables import replace_between_marks, results_block
+from fer.files import write_json, write_text
+from fer.reports import REPORTED, REPORTED_ON
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the comparison goes; `figures` shows faces and stays out of git."""
+
+    metrics: Path
+    plots: Path
+    figures: Path
+    readme: Path
+
+
+def compare_systems(
+    dataset: str,
+    predictions: Path,
+    store: Path,
+    places: Places,
+    *,
+    systems: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    resamples: int,
+    bootstrap_seed: int,
+) -> None:
+    """Writes everything that needs more than one system, or none."""
+    read = {system: read_seeds(predictions / system) for system in systems}
+    summary = summarise(
+        {system: seeds for system, (seeds, _) in read.items() if seeds},
+        reported={system: REPORTED.get(system) if dataset == REPORTED_ON else None for system in systems},
+        parameters={system: provenance["parameters"] for system, (_, provenance) in read.items() if provenance},
+        pairs=pairs,
+        resamples=resamples,
+        bootstrap_seed=bootstrap_seed,
+    )
+    write_json(places.metrics, summary)
+    draw(summary, store, places)
+    # Read back: the table shows the rounded numbers that git keeps.
+    block = results_block(json.loads(places.metrics.read_text(encoding="utf-8")))
+    readme = places.readme.read_text(encoding="utf-8")
+    write_text(places.readme, replace_between_marks(readme, f"results:{dataset}", block))
+
+
+def read_seeds(folder: Path) -> tuple[Seeds, dict[str, Any]]:
+    """Every seed's predictions, and the last one's provenance; both empty for a system that was not run."""
+    seeds: dict[int, Any] = {}
+    provenance: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.safetensors"), key=lambda path: int(path.stem)):
+        seeds[int(path.stem)], provenance = read_predictions(path)
+    return seeds, provenance
+
+
+def draw(summary: dict[str, Any], store: Path, places: Places) -> None:
+    with open_store(store) as file:
+        labels = {split: file[split]["labels"][:] for split in Split}
+        training = read_split(file, Split.training)
+    plots_data.write_class_counts(places.plots / "classes.csv", labels)
+    figures.class_distribution(labels, places.plots / "pictures" / "classes.png")
+    figures.system_accuracy(summary, places.plots / "pictures" / "accuracy.png")
+    figures.sample_faces(training.images, training.labels, places.figures / "samples.png")

@@ -1,0 +1,172 @@
+"""Pictures for reading: one function a figure, from plain arrays to a PNG with the same bytes each time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from fer.emotions import EMOTION_NAMES, Split
+from fer.evaluation.metrics import HUMAN_CLASS_ACCURACY, TEST_SETS
+from fer.evaluation.plots_data import EpochScore, class_counts, row_shares
+from fer.files import replacing
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#767676"  # Okabe & Ito, safe for colour-blind readers
+STYLE: Any = {
+    "figure.dpi": 110,
+    "savefig.dpi": 110,
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+}
+mpl.use("Agg")
+
+
+@contextmanager
+def drawing(path: Path, rows: int = 1, columns: int = 1, *, size: tuple[float, float]) -> Iterator[tuple[Figure, Any]]:
+    """A figure in the project's style, saved whole under `path` when the block ends; `size` in inches."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
+        try:
+            yield figure, axes
+            with replacing(path) as temporary:
+                figure.savefig(temporary, format="png", metadata={"Software": None})
+        finally:
+            plt.close(figure)
+
+
+def curves(history: Sequence[EpochScore], path: Path) -> None:
+    """Loss and accuracy per epoch, train and validation: a thin line a seed, a thick one for their mean.
+
+    Report 000, figures 4 and 5.
+    """
+    with drawing(path, 1, 2, size=(10, 3.8)) as (_, axes):
+        for axis, metric, title in zip(axes, ("loss", "accuracy"), ("Cross-entropy, nats", "Accuracy"), strict=True):
+            for split, colour in (("train", BLUE), ("validation", ORANGE)):
+                draw_curves(axis, [score for score in history if score.split == split], metric, split, colour)
+            axis.set(title=title, xlabel="epoch")
+            axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+        axes[1].yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+        axes[1].legend(
+            ["train", "validation (PublicTest)"], loc="lower right", labelcolor=[BLUE, ORANGE], handlelength=0
+        )
+
+
+def draw_curves(axis: Axes, scores: Sequence[EpochScore], metric: str, label: str, colour: str) -> None:
+    by_epoch: dict[int, list[float]] = {}
+    for score in scores:
+        by_epoch.setdefault(score.epoch, []).append(getattr(score, metric))
+    epochs = sorted(by_epoch)
+    axis.plot(epochs, [np.mean(by_epoch[epoch]) for epoch in epochs], color=colour, linewidth=2, label=label)
+    seeds = sorted({score.seed for score in scores})
+    for seed in seeds if len(seeds) > 1 else []:
+        line = sorted((score.epoch, getattr(score, metric)) for score in scores if score.seed == seed)
+        axis.plot(*zip(*line, strict=True), color=colour, linewidth=0.7, alpha=0.5, label="_seed")
+
+
+def confusion(counts: NDArray[np.int64], path: Path) -> None:
+    """Rows normalised, per cent of the faces that a row's emotion has; `counts` (7, 7). Report 000, figure 6."""
+    shares = 100 * row_shares(counts)  # (7, 7)
+    with drawing(path, size=(6.4, 5.6)) as (figure, axis):
+        image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+        for (row, column), share in np.ndenumerate(shares):
+            axis.text(column, row, f"{share:.0f}", ha="center", va="center", color="white" if share > 55 else "#222222")
+        axis.set(
+            xticks=range(7), yticks=range(7), xlabel="predicted", ylabel="labelled",
+            title="PrivateTest, per cent of each labelled emotion",
+        )  # fmt: skip
+        axis.set_xticklabels(EMOTION_NAMES, rotation=35, ha="right", rotation_mode="anchor")
+        axis.set_yticklabels(f"{name} ({row.sum():,})" for name, row in zip(EMOTION_NAMES, counts, strict=True))
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
+        figure.colorbar(image, ax=axis, shrink=0.75, label="per cent").outline.set_visible(False)
+
+
+def class_accuracy(counts: NDArray[np.int64], path: Path) -> None:
+    """Bars for the network, diamonds for people on posed photographs (report 000, table 1); `counts` (7, 7)."""
+    shares = 100 * np.diag(row_shares(counts))  # (7,)
+    people = [100 * HUMAN_CLASS_ACCURACY[name] for name in EMOTION_NAMES]
+    with drawing(path, size=(7.6, 3.8)) as (_, axis):
+        bars = axis.bar(EMOTION_NAMES, shares, color=BLUE, width=0.62, label="network, PrivateTest")
+        axis.bar_label(bars, fmt="%.0f", label_type="center", color="white")
+        axis.plot(EMOTION_NAMES, people, "D", color=ORANGE, markersize=7, label="people, posed photographs")
+        axis.set(ylim=(0, 108), ylabel="per cent right", title="Accuracy per emotion")
+        axis.grid(axis="x", visible=False)
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, -0.32), ncols=2)
+
+
+def class_distribution(labels: Mapping[Split, NDArray[np.uint8]], path: Path) -> None:
+    """Per cent of each split's faces that each emotion has. Report 000, figure 1."""
+    with drawing(path, size=(8.2, 3.8)) as (_, axis):
+        for place, (split, colour) in enumerate(zip(labels, (BLUE, ORANGE, GREEN), strict=True)):
+            counts = class_counts(labels[split])
+            shares = 100 * counts / counts.sum()
+            label = f"{split} ({counts.sum():,} faces)"
+            axis.bar(np.arange(7) + 0.27 * (place - 1), shares, width=0.25, color=colour, label=label)
+        axis.set_xticks(range(7), EMOTION_NAMES)
+        axis.set(ylabel="per cent of the split", title="Emotions in each split")
+        axis.grid(axis="x", visible=False)
+        axis.legend()
+
+
+def sample_faces(images: NDArray[np.uint8], labels: NDArray[np.uint8], path: Path, *, columns: int = 12) -> None:
+    """A row of faces for each emotion, the first ones of the split; images (N, 48, 48). Report 000, figure 2."""
+    with drawing(path, 7, 1, size=(columns * 0.72 + 1.0, 7 * 0.74)) as (_, axes):
+        for emotion, axis in enumerate(axes):
+            faces = images[labels == emotion][:columns]
+            sheet = np.full((48, 49 * columns - 1), 255, np.uint8)
+            for place, face in enumerate(faces):
+                sheet[:, 49 * place : 49 * place + 48] = face
+            axis.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
+            axis.set(xticks=[], yticks=[])
+            axis.set_ylabel(EMOTION_NAMES[emotion], rotation=0, ha="right", va="center")
+            axis.spines[:].set_visible(False)
+
+
+def system_accuracy(summary: Mapping[str, Any], path: Path) -> None:
+    """A dot with its 95 % interval for each system and test set; a cross for what the report printed."""
+    systems = [(name, entry) for name, entry in summary["systems"].items() if entry["seeds"]]
+    with drawing(path, size=(8.2, 1.5 + 0.62 * len(systems))) as (_, axis):
+        for place, (test_set, colour) in enumerate(zip(TEST_SETS, (GREY, BLUE, ORANGE), strict=True)):
+            scores = [entry[test_set] for _, entry in systems]
+            means = np.array([100 * score["accuracy"] for score in scores])
+            low = means - [100 * score["accuracy_low"] for score in scores]
+            high = [100 * score["accuracy_high"] for score in scores] - means
+            heights = np.arange(len(systems)) + 0.2 * (place - 1)
+            label = test_set.replace("_", ", ").replace("leak, free", "leak-free")
+            axis.errorbar(
+                means, heights, xerr=np.clip([low, high], 0, None), fmt="o", color=colour, capsize=3, label=label
+            )
+        printed = [
+            (100 * entry["reported"]["accuracy"], place)
+            for place, (_, entry) in enumerate(systems)
+            if has_number(entry)
+        ]
+        if printed:
+            axis.plot(
+                *zip(*printed, strict=True), "x", color="#222222", markersize=8, mew=2, label="printed in the report"
+            )
+        axis.set_yticks(range(len(systems)), [name for name, _ in systems])
+        axis.set(
+            xlabel="accuracy, per cent (95 % interval)",
+            title="Accuracy of each system",
+            ylim=(len(systems) - 0.5, -0.5),
+        )
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def has_number(entry: Mapping[str, Any]) -> bool:
+    return bool(entry["reported"]) and entry["reported"]["accuracy"] is not None

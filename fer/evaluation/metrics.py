@@ -1,0 +1,134 @@
+"""What one trained network scores on the test faces: the content of metrics/{dataset}/{system}/{seed}.json.
+
+Numbers are fractions (0 to 1) and plain Python; log loss is in nats. The definitions are scikit-learn's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer.emotions import EMOTION_NAMES, Split
+from fer.evaluation.intervals import mean_interval
+from fer.evaluation.predictions import Predictions
+
+CLASSES = len(EMOTION_NAMES)
+LEAK_FREE = "PrivateTest_leak_free"
+TEST_SETS = (Split.public_test.value, Split.private_test.value, LEAK_FREE)
+
+# Report 000, table 1: how often people name the posed emotion of a photograph in a psychological study.
+HUMAN_CLASS_ACCURACY = {
+    "anger": 0.889,
+    "disgust": 0.923,
+    "fear": 0.877,
+    "happy": 0.987,
+    "sad": 0.892,
+    "surprise": 0.924,
+    "neutral": 0.916,
+}
+# Report 000: its own authors, labelling faces of FER2013.
+HUMAN_FER2013_ACCURACY = 0.634
+
+
+def measure(splits: Mapping[Split, Predictions], *, resamples: int, bootstrap_seed: int) -> dict[str, Any]:
+    """Every metric of one seed on PublicTest, PrivateTest and PrivateTest without leaked faces.
+
+    Args:
+        splits: the logits and labels of both test splits.
+        resamples: bootstrap resamples behind each 95 % interval of accuracy.
+        bootstrap_seed: seed of the resampling.
+
+    Raises:
+        ValueError: a test set has no faces, or a logit is not finite.
+    """
+    result = {}
+    for name, predictions in by_test_set(splits).items():
+        interval = mean_interval(is_correct(predictions), resamples=resamples, seed=bootstrap_seed)
+        result[name] = {
+            **scores(predictions),
+            "accuracy_low": interval.low,
+            "accuracy_high": interval.high,
+            "classes": class_scores(confusion(predictions)),
+        }
+    return result
+
+
+def by_test_set(splits: Mapping[Split, Predictions]) -> dict[str, Predictions]:
+    """The three sets of faces that every number is given on. Raises ValueError where one is empty or not finite."""
+    private = splits[Split.private_test]
+    sets = dict(zip(TEST_SETS, (splits[Split.public_test], private, private.leak_free()), strict=True))
+    for name, predictions in sets.items():
+        if len(predictions.labels) == 0:
+            raise ValueError(f"{name} has no faces")
+        if not np.isfinite(predictions.logits).all():
+            raise ValueError(f"{name}: the network's scores are not finite")
+    return sets
+
+
+def scores(predictions: Predictions) -> dict[str, Any]:
+    """The numbers that sum up one test set.
+
+    Macro F1 is the mean over the classes that occur among labels or predictions, balanced accuracy the mean recall
+    over the classes that occur among labels; an undefined precision counts as 0.
+    """
+    counts = confusion(predictions)
+    classes = class_scores(counts)
+    labelled, occurring = counts.sum(axis=1) > 0, counts.sum(axis=0) + counts.sum(axis=1) > 0
+    f1 = np.array([classes[name]["f1"] for name in EMOTION_NAMES])
+    recall = np.array([classes[name]["recall"] for name in EMOTION_NAMES])
+    return {
+        "faces": int(counts.sum()),
+        "accuracy": float(is_correct(predictions).mean()),
+        "macro_f1": float(f1[occurring].mean()),
+        "balanced_accuracy": float(recall[labelled].mean()),
+        "top2_accuracy": top_k_accuracy(predictions, k=2),
+        "log_loss": log_loss(predictions),
+    }
+
+
+def class_scores(counts: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
+    """Per emotion, by name; an undefined ratio is 0.
+
+    A class's `accuracy` is the share of its faces that were named right, as the reports print it: its recall.
+
+    Args:
+        counts: faces, (7, 7), actual by predicted.
+    """
+    result = {}
+    for index, name in enumerate(EMOTION_NAMES):
+        hits, support, named = counts[index, index], counts[index].sum(), counts[:, index].sum()
+        recall = float(hits / max(support, 1))
+        result[name] = {
+            "accuracy": recall,
+            "precision": float(hits / max(named, 1)),
+            "recall": recall,
+            "f1": float(2 * hits / max(support + named, 1)),
+            "support": int(support),
+        }
+    return result
+
+
+def confusion(predictions: Predictions) -> NDArray[np.int64]:
+    """How many faces of each actual class (row) were given each predicted class (column), (7, 7)."""
+    cells = predictions.labels.astype(np.int64) * CLASSES + predictions.predicted  # (N,)
+    return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES).astype(np.int64)  # (7, 7)
+
+
+def is_correct(predictions: Predictions) -> NDArray[np.bool_]:
+    """Whether the highest score is the label's, (N,)."""
+    return np.asarray(predictions.predicted == predictions.labels)
+
+
+def top_k_accuracy(predictions: Predictions, k: int) -> float:
+    """The share of faces whose label is among the k highest scores; of equal scores the lower class counts first."""
+    ranked = np.argsort(-predictions.logits, axis=1, kind="stable")[:, :k]  # (N, k)
+    return float((ranked == predictions.labels[:, None]).any(axis=1).mean())
+
+
+def log_loss(predictions: Predictions) -> float:
+    """Mean negative log probability of the label, in nats; from the logits, so that it is finite."""
+    logits = predictions.logits.astype(np.float64)  # (N, 7)
+    shifted = logits - logits.max(axis=1, keepdims=True)  # (N, 7)
+    of_label = np.take_along_axis(shifted, predictions.labels[:, None].astype(np.int64), axis=1)[:, 0]  # (N,)
+    return float((np.log(np.exp(shifted).sum(axis=1)) - of_label).mean())

@@ -1,0 +1,147 @@
+"""Every system beside the others and beside its report: the content of metrics/{dataset}/summary.json."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer.emotions import EMOTION_NAMES, Split
+from fer.evaluation.intervals import accuracy_interval, difference_interval, mcnemar, spread
+from fer.evaluation.metrics import TEST_SETS, by_test_set, class_scores, confusion, is_correct, scores
+from fer.evaluation.predictions import Predictions
+from fer.reports import Reported
+
+SPREAD_METRICS = ("accuracy", "macro_f1", "log_loss")
+
+Seeds = Mapping[int, Mapping[Split, Predictions]]
+
+
+def summarise(
+    predictions: Mapping[str, Seeds],
+    *,
+    reported: Mapping[str, Reported | None],
+    parameters: Mapping[str, int],
+    pairs: Sequence[tuple[str, str]],
+    resamples: int,
+    bootstrap_seed: int,
+) -> dict[str, Any]:
+    """Means and spreads over seeds, the reports' numbers beside them, and the paired tests.
+
+    Args:
+        predictions: per system and seed, both test splits. A system that is only in `reported` is not yet run.
+        reported: per system, what its report printed; None for a system that is in no report.
+        parameters: per system, its weights' count.
+        pairs: systems tested against each other, each over the seeds that both have.
+        resamples, bootstrap_seed: of the 95 % intervals over faces.
+
+    Raises:
+        ValueError: two systems of a pair were predicted on different faces, or a test set is empty or not finite.
+    """
+    bootstrap = {"resamples": resamples, "seed": bootstrap_seed}
+    systems = {}
+    for system in {**reported, **predictions}:
+        entry = summarise_system(predictions.get(system, {}), bootstrap)
+        printed = reported.get(system)
+        systems[system] = {
+            **entry,
+            "parameters": parameters.get(system),
+            "reported": asdict(printed) if printed else None,
+            "verdict": verdict(entry, printed),
+        }
+    tested = {
+        f"{first}_vs_{second}": compare(
+            (first, second), (predictions.get(first, {}), predictions.get(second, {})), bootstrap
+        )
+        for first, second in pairs
+    }
+    return {"systems": systems, "pairs": tested}
+
+
+def summarise_system(seeds: Seeds, bootstrap: dict[str, int]) -> dict[str, Any]:
+    """Per test set, the mean and standard deviation of each metric over seeds, and the interval of accuracy."""
+    runs = runs_by_test_set(seeds)
+    return {"seeds": len(seeds)} | {name: summarise_set(runs[name], bootstrap) for name in runs}
+
+
+def summarise_set(runs: Sequence[Predictions], bootstrap: dict[str, int]) -> dict[str, Any]:
+    """One system on one test set, a run a seed."""
+    measured = [scores(run) for run in runs]
+    classes = [class_scores(confusion(run)) for run in runs]
+    interval = accuracy_interval(correctness(runs), **bootstrap)
+    result: dict[str, Any] = {"faces": measured[0]["faces"]}
+    for metric in SPREAD_METRICS:
+        over_seeds = spread([run[metric] for run in measured])
+        result |= {metric: over_seeds.mean, f"{metric}_std": over_seeds.std}
+    return result | {
+        "accuracy_low": interval.low,
+        "accuracy_high": interval.high,
+        "class_accuracy": {name: spread([run[name]["accuracy"] for run in classes]).mean for name in EMOTION_NAMES},
+    }
+
+
+def verdict(entry: Mapping[str, Any], printed: Reported | None) -> str:
+    """Whether the mean over seeds is at least the printed number, on the same split."""
+    if entry["seeds"] == 0:
+        return "not yet run"
+    if printed is None or printed.accuracy is None or printed.split is None:
+        return "no printed number"
+    return "reached" if entry[printed.split]["accuracy"] >= printed.accuracy else "not reached"
+
+
+def compare(names: tuple[str, str], systems: tuple[Seeds, Seeds], bootstrap: dict[str, int]) -> dict[str, Any]:
+    """Two systems on the same faces: per seed McNemar's b, c and p; the difference of their mean accuracies."""
+    shared = sorted(set(systems[0]) & set(systems[1]))
+    if not shared:
+        return {"seeds": 0, "sentence": f"{names[0]} and {names[1]} have no seed in common yet"}
+    first, second = (runs_by_test_set({seed: system[seed] for seed in shared}) for system in systems)
+    result: dict[str, Any] = {"seeds": len(shared)}
+    for test_set in TEST_SETS:
+        same_faces(names, test_set, first[test_set], second[test_set])
+        right, other = correctness(first[test_set]), correctness(second[test_set])
+        interval = difference_interval(right, other, **bootstrap)
+        result[test_set] = {
+            "difference": float(right.mean() - other.mean()),
+            "difference_low": interval.low,
+            "difference_high": interval.high,
+            "mcnemar": {
+                str(seed): mcnemar(*answers)._asdict() for seed, *answers in zip(shared, right, other, strict=True)
+            },
+        }
+    return result | {"sentence": sentence(names, result, Split.private_test)}
+
+
+def sentence(names: tuple[str, str], result: Mapping[str, Any], test_set: str) -> str:
+    """The comparison in words, the better system first; shown means that the interval leaves out zero."""
+    difference = result[test_set]["difference"]
+    low, high = result[test_set]["difference_low"], result[test_set]["difference_high"]
+    seeds = f"{result['seeds']} seed{'s' if result['seeds'] > 1 else ''}"
+    if difference == 0:
+        return f"{names[0]} and {names[1]} are equally good on {test_set} over {seeds}"
+    if difference < 0:
+        names, difference, low, high = (names[1], names[0]), -difference, -high, -low
+    return (
+        f"{names[0]} is better than {names[1]} by {100 * difference:.1f} points on {test_set} over {seeds}, "
+        f"95 % interval {100 * low:.1f} to {100 * high:.1f}: {'shown' if low > 0 else 'not shown'}"
+    )
+
+
+def runs_by_test_set(seeds: Seeds) -> dict[str, list[Predictions]]:
+    """Per test set, a run a seed, in the order of the seeds."""
+    runs = [by_test_set(seeds[seed]) for seed in sorted(seeds)]
+    return {name: [run[name] for run in runs] for name in TEST_SETS} if runs else {}
+
+
+def correctness(runs: Sequence[Predictions]) -> NDArray[np.bool_]:
+    """Which faces each run names right, (seeds, N)."""
+    return np.stack([is_correct(run) for run in runs])
+
+
+def same_faces(
+    names: tuple[str, str], test_set: str, first: Sequence[Predictions], second: Sequence[Predictions]
+) -> None:
+    """Raises ValueError unless every run saw the same rows with the same labels: paired tests need pairs."""
+    for run in (*first, *second):
+        if not (np.array_equal(run.rows, first[0].rows) and np.array_equal(run.labels, first[0].labels)):
+            raise ValueError(f"{names[0]} and {names[1]} were predicted on different faces of {test_set}")

@@ -1,0 +1,88 @@
+"""A network together with the normalisation that it was trained with, and the file that holds both."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from fer.emotions import IMAGE_SIZE
+from fer.errors import UserError
+from fer.files import replacing
+from fer.models.zoo import build
+
+METADATA_KEY = "provenance"
+
+
+class WeightsError(UserError):
+    """A file that does not hold a classifier of this project."""
+
+
+class Normalisation(nn.Module):
+    """(x - mean) / std, with a mean face (`pixel`), one number (`global`) or each face's own (`image`)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: ArrayLike = 0.0, std: ArrayLike = 1.0, *, per_image: bool = False) -> None:
+        super().__init__()
+        shape = (IMAGE_SIZE, IMAGE_SIZE)
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).expand(shape).contiguous())  # (48, 48)
+        self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).expand(shape).contiguous())  # (48, 48)
+        self.per_image = per_image
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Grey values 0..255 of any type, (N, 1, 48, 48), to float32 (N, 1, 48, 48)."""
+        images = images.float()
+        if self.per_image:
+            std, mean = torch.std_mean(images, dim=(1, 2, 3), correction=0, keepdim=True)  # (N, 1, 1, 1)
+            return (images - mean) / std.clamp_min(1.0)
+        return (images - self.mean) / self.std
+
+
+class Classifier(nn.Module):
+    """Grey faces 0..255 (N, 1, 48, 48) to seven scores (N, 7)."""
+
+    def __init__(self, normalise: Normalisation, network: nn.Module) -> None:
+        super().__init__()
+        self.normalise = normalise
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.network(self.normalise(images).contiguous(memory_format=torch.channels_last))
+        return scores  # (N, 7)
+
+
+@torch.inference_mode()
+def predict(classifier: nn.Module, images: Tensor, precision: torch.dtype, *, batch_size: int = 512) -> Tensor:
+    """Scores in evaluation mode, float32 (N, 7), for uint8 (N, 1, 48, 48)."""
+    classifier.eval()
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
+        scores = [classifier(block).float() for block in torch.split(images, batch_size)]
+    return torch.cat(scores)  # (N, 7)
+
+
+def save_classifier(path: Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
+    """`state` is a Classifier's state_dict; provenance holds at least `model` and `normalise`."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    content = save(tensors, metadata={METADATA_KEY: json.dumps(provenance, sort_keys=True)})
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
+    """The classifier in evaluation mode and its provenance. Raises WeightsError or FileNotFoundError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            provenance = json.loads((file.metadata() or {})[METADATA_KEY])
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no dict)
+        normalise = Normalisation(per_image=provenance["normalise"] == "image")
+        classifier = Classifier(normalise, build(provenance["model"]))
+        classifier.load_state_dict(state)
+    except (SafetensorError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+        raise WeightsError(f"{path}: not the weights of a system of this project ({error})") from None
+    return classifier.to(memory_format=torch.channels_last).eval(), provenance

@@ -1,0 +1,67 @@
+"""What an interrupted training continues from: one file a run, outside DVC's outs, gone when the run has ended.
+
+Its name is a fingerprint of everything that decides the run's result, so that a checkpoint of other parameters,
+other data or other code is never continued. It also serves as the lock that keeps two trainers off the same run.
+"""
+
+import fcntl
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fer.files import replacing
+
+FOLDER = Path(".checkpoints")
+PACKAGE = Path(__file__).parent.parent
+CODE = ("determinism.py", "data/batches.py", "data/store.py", "models/*.py", "training/*.py")
+
+
+def fingerprint(facts: dict[str, Any]) -> str:
+    """Hexadecimal hash of `facts` (parameters, data hash, seed), of torch's version and of the code that trains."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    digest.update(torch.__version__.encode())
+    for pattern in CODE:
+        for source in sorted(PACKAGE.glob(pattern)):
+            digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+class Checkpoint:
+    """The state of one run after its last whole epoch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def save(self, state: dict[str, Any]) -> None:
+        with replacing(self.path) as temporary:
+            torch.save(state, temporary)
+
+    def load(self) -> dict[str, Any] | None:
+        """None where there is none, or where it cannot be read: then the run starts anew."""
+        try:
+            state: dict[str, Any] = torch.load(self.path, weights_only=True, map_location="cpu")
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # a torn or foreign file raises almost anything
+            print(f"{self.path}: cannot be continued ({type(error).__name__}), starting anew", file=sys.stderr)
+            return None
+        return state
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def checkpoint_for(facts: dict[str, Any], folder: Path = FOLDER) -> Iterator[Checkpoint]:
+    """The run's checkpoint, held alone: waits while another process still trains the same run."""
+    name = fingerprint(facts)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Checkpoint(folder / f"{name}.pt")

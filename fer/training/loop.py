@@ -1,0 +1,169 @@
+"""The one training loop: teacher, students and every other system differ in what is passed in, not in the loop."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fer.data.batches import Batch, DeviceFaces, training_batches
+from fer.determinism import derived_seed
+from fer.emotions import Split
+from fer.models.classifier import predict
+from fer.params import Recipe
+from fer.training.checkpoint import Checkpoint
+from fer.training.losses import Loss
+from fer.training.optimisers import build_optimiser
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a run's history: losses in nats, accuracies in [0, 1]."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+    def better_than(self, other: "Epoch | None", select_by: str) -> bool:
+        """Strictly better on the validation split, so that of equals the earliest is kept."""
+        if other is None:
+            return True
+        if select_by == "loss":
+            return self.validation_loss < other.validation_loss
+        return self.validation_accuracy > other.validation_accuracy
+
+
+@dataclass
+class Run:
+    """A training in progress or done: its history, its best epoch so far and that epoch's weights."""
+
+    history: list[Epoch] = field(default_factory=list)
+    best: Epoch | None = None
+    best_state: dict[str, Tensor] = field(default_factory=dict)
+
+    def ended(self, recipe: Recipe) -> bool:
+        """All epochs done, or none of the last `patience` was better than the best."""
+        done = len(self.history)
+        waited = done - self.best.epoch if self.best else 0
+        return done >= recipe.epochs or (recipe.patience is not None and waited >= recipe.patience)
+
+
+Progress = Callable[[int, float, Epoch | None], None]
+
+
+def train(
+    classifier: nn.Module,
+    training: DeviceFaces,
+    validation: DeviceFaces,
+    *,
+    loss: Loss,
+    recipe: Recipe,
+    seed: int,
+    precision: torch.dtype,
+    checkpoint: Checkpoint,
+    progress: Progress,
+) -> Run:
+    """Trains `classifier` and returns the run; continues from the checkpoint where there is one.
+
+    An epoch is a function of the state before it, the seed and its number alone: nothing else is carried over, so a
+    run that was interrupted ends in the same bytes as one that was not. `validation` selects the epoch and must be
+    PublicTest: a ValueError keeps every other split out.
+    """
+    if (training.split, validation.split) != (Split.training, Split.public_test):
+        asked = f"training on {training.split}, selecting on {validation.split}"
+        raise ValueError(f"{asked}: only Training trains, only PublicTest selects")
+    optimiser = build_optimiser(recipe.optimiser, classifier, learning_rate=recipe.learning_rate, l2=recipe.l2)
+    run = restore(checkpoint, classifier, optimiser)
+    while not run.ended(recipe):
+        number = len(run.history)
+        rate = recipe.learning_rate * recipe.learning_rate_decay**number
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        torch.manual_seed(derived_seed(seed, "layers", number))
+        train_loss, train_accuracy = train_epoch(
+            classifier,
+            training_batches(training, batch_size=recipe.batch_size, flip=recipe.flip, seed=seed, epoch=number),
+            loss=loss,
+            optimiser=optimiser,
+            precision=precision,
+            progress=lambda faces, done=number: progress(done, faces / len(training), None),  # type: ignore[misc]
+        )
+        validation_loss, validation_accuracy = validate(classifier, validation, precision)
+        epoch = Epoch(number + 1, rate, train_loss, train_accuracy, validation_loss, validation_accuracy)
+        run.history.append(epoch)
+        if epoch.better_than(run.best, recipe.select_by):
+            run.best = epoch
+            run.best_state = {name: tensor.detach().clone() for name, tensor in classifier.state_dict().items()}
+        checkpoint.save(snapshot(run, classifier, optimiser))
+        progress(number + 1, 0.0, epoch)
+    return run
+
+
+def train_epoch(
+    classifier: nn.Module,
+    batches: Iterable[Batch],
+    *,
+    loss: Loss,
+    optimiser: torch.optim.Optimizer,
+    precision: torch.dtype,
+    progress: Callable[[int], None],
+) -> tuple[float, float]:
+    """Mean loss and accuracy over the epoch's batches, from the same forward passes that trained.
+
+    Both are summed on the device and read once: nothing waits for the device inside the epoch. `progress` is told the
+    faces seen so far.
+    """
+    classifier.train()
+    sums: list[Tensor] = []
+    faces = 0
+    for batch in batches:
+        device = batch.images.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=precision is torch.bfloat16):
+            scores = classifier(batch.images)  # (B, 7)
+        scores = scores.float()
+        value = loss(scores, batch)
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        size = len(batch.labels)
+        right = (scores.detach().argmax(1) == batch.labels).sum()
+        sums.append(torch.stack([value.detach().double() * size, right.double()]))
+        faces += size
+        progress(faces)
+    total_loss, total_right = torch.stack(sums).sum(0).tolist()
+    return total_loss / faces, total_right / faces
+
+
+@torch.inference_mode()
+def validate(classifier: nn.Module, faces: DeviceFaces, precision: torch.dtype) -> tuple[float, float]:
+    """Cross-entropy in nats and accuracy over a whole split."""
+    scores = predict(classifier, faces.images, precision)
+    loss = F.cross_entropy(scores, faces.labels)
+    accuracy = (scores.argmax(1) == faces.labels).double().mean()
+    return loss.item(), accuracy.item()
+
+
+def snapshot(run: Run, classifier: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    return {
+        "classifier": classifier.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "history": [vars(epoch) for epoch in run.history],
+        "best": vars(run.best) if run.best else None,
+        "best_state": run.best_state,
+    }
+
+
+def restore(checkpoint: Checkpoint, classifier: nn.Module, optimiser: torch.optim.Optimizer) -> Run:
+    """A fresh run, or the checkpoint's with its state put into the classifier and the optimiser."""
+    state = checkpoint.load()
+    if state is None:
+        return Run()
+    classifier.load_state_dict(state["classifier"])
+    optimiser.load_state_dict(state["optimiser"])
+    best = Epoch(**state["best"]) if state["best"] else None
+    return Run([Epoch(**epoch) for epoch in state["history"]], best, state["best_state"])

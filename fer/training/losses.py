@@ -1,0 +1,42 @@
+"""What a training minimises: a function of scores (B, 7) and the batch that they belong to."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fer.data.batches import Batch, DeviceFaces
+from fer.models.classifier import predict
+
+Loss = Callable[[Tensor, Batch], Tensor]
+
+
+def cross_entropy(scores: Tensor, batch: Batch) -> Tensor:
+    """Mean over the batch, in nats."""
+    return F.cross_entropy(scores, batch.labels)
+
+
+class SelfDistillation:
+    """alpha * cross-entropy + (1 - alpha) * T^2 * KL(teacher || student): report 000, equation 1.
+
+    The report has no temperature (T = 1); with one, both distributions are softened by it and T^2 keeps the
+    gradient's size (Hinton et al. 2015). A teacher that sees the same faces in every epoch, as they are or mirrored,
+    says the same each time: its scores for both are computed once.
+    """
+
+    def __init__(self, teacher_scores: Tensor, *, alpha: float, temperature: float) -> None:
+        self.alpha = alpha
+        self.temperature = temperature
+        self.log_soft = F.log_softmax(teacher_scores / temperature, dim=-1)  # (2, N, 7)
+
+    def __call__(self, scores: Tensor, batch: Batch) -> Tensor:
+        soft = self.log_soft[batch.mirrored.long(), batch.index]  # (B, 7)
+        student = F.log_softmax(scores / self.temperature, dim=-1)  # (B, 7)
+        divergence = F.kl_div(student, soft, reduction="batchmean", log_target=True)
+        return self.alpha * cross_entropy(scores, batch) + (1 - self.alpha) * self.temperature**2 * divergence
+
+
+def teacher_scores(teacher: nn.Module, faces: DeviceFaces, precision: torch.dtype) -> Tensor:
+    """The teacher's scores for every face as it is and mirrored, float32 (2, N, 7)."""
+    return torch.stack([predict(teacher, images, precision) for images in (faces.images, faces.images.flip(-1))])

@@ -1,0 +1,41 @@
+"""No trainer outlives the process that wanted it: a `dvc repro` that is killed takes its training along."""
+
+import multiprocessing
+import os
+import threading
+import time
+
+import psutil
+
+SHELLS = {"sh", "bash", "dash", "zsh", "ash", "fish"}
+INTERRUPTED = 130  # what a shell reports for Ctrl-C
+
+
+def die_with_dvc(poll_seconds: float = 0.5) -> None:
+    """Ends this process soon after the DVC that started it is gone. Without DVC it does nothing."""
+    if "DVC_STAGE" in os.environ:
+        watch(launcher(psutil.Process()), poll_seconds)
+
+
+def die_with_parent(poll_seconds: float = 0.5) -> None:
+    """Ends this worker process soon after its parent is gone."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        watch(psutil.Process(parent.pid), poll_seconds)
+
+
+def launcher(process: psutil.Process) -> psutil.Process | None:
+    """The nearest ancestor that is not the shell which DVC runs a stage's command in."""
+    return next((parent for parent in process.parents() if parent.name() not in SHELLS), None)
+
+
+def watch(process: psutil.Process | None, poll_seconds: float) -> None:
+    """os._exit, not an exception: the thread that trains may be deep in native code."""
+
+    def poll() -> None:
+        while process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(poll_seconds)
+        os._exit(INTERRUPTED)
+
+    if process is not None:
+        threading.Thread(target=poll, daemon=True, name="watchdog").start()

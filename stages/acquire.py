@@ -1,0 +1,26 @@
+"""acquire: the competition's CSV, drawn for `synthetic`, found for `fer2013` -> data/raw/{dataset}.csv."""
+
+from pathlib import Path
+
+import click
+
+from fer.data.sources import acquire_fer2013, find_source
+from fer.data.synthetic import write_synthetic_csv
+from fer.params import load_params
+from stages import clear_errors
+
+
+@click.command(help=__doc__)
+@click.option("--dataset", required=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path))
+@clear_errors
+def main(*, dataset: str, out: Path) -> None:
+    settings = load_params().datasets[dataset]
+    if settings.faces is not None and settings.drawing_seed is not None:
+        write_synthetic_csv(out, seed=settings.drawing_seed, faces=settings.faces)
+    else:
+        acquire_fer2013(find_source(settings.source), out)
+
+
+if __name__ == "__main__":
+    main()

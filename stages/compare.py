@@ -1,0 +1,40 @@
+"""compare: every system beside the others and its report -> summary.json, pictures, the README's table."""
+
+from pathlib import Path
+
+import click
+
+from fer.evaluation.compare import Places, compare_systems
+from fer.params import load_params
+from stages import clear_errors
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(help=__doc__)
+@click.option("--dataset", required=True)
+@click.option("--predictions", required=True, type=PATH)
+@click.option("--store", required=True, type=PATH)
+@click.option("--metrics", required=True, type=PATH)
+@click.option("--plots", required=True, type=PATH)
+@click.option("--figures", required=True, type=PATH)
+@click.option("--readme", required=True, type=PATH)
+@clear_errors
+def main(
+    *, dataset: str, predictions: Path, store: Path, metrics: Path, plots: Path, figures: Path, readme: Path
+) -> None:
+    params = load_params()
+    compare_systems(
+        dataset,
+        predictions,
+        store,
+        Places(metrics, plots, figures, readme),
+        systems=[name for name, system in params.systems.items() if dataset in system.datasets],
+        pairs=params.compare.pairs,
+        resamples=params.evaluate.resamples,
+        bootstrap_seed=params.evaluate.bootstrap_seed,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""params.yaml: as committed it is valid; a wrong value ends with a line that names it and what it may be."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from fer.params import PARAMS, ParamsError, load_params
+
+ROOT = Path(__file__).parent.parent
+
+
+def changed(folder: Path, dotted: str, value: Any) -> Path:
+    """The committed params.yaml with one value set, as `dvc exp run -S` writes it."""
+    content = YAML(typ="safe", pure=True).load((ROOT / PARAMS).read_text())
+    *parents, name = dotted.split(".")
+    block = content
+    for parent in parents:
+        block = block[parent]
+    block[name] = value
+    path = folder / "params.yaml"
+    with path.open("w") as file:
+        YAML(typ="safe", pure=True).dump(content, file)
+    return path
+
+
+def test_the_committed_file_is_valid() -> None:
+    params = load_params(ROOT / PARAMS)
+    assert params.dataset == "synthetic"
+    assert params.systems["cs231n"].learning_rate == 0.00127
+    assert params.systems["cs231n"].recipe(None).epochs == 40
+    assert params.systems["cs231n"].recipe(3).epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("systems.cs231n.learning_rate", -1, "systems.cs231n.learning_rate: -1: input should be greater than 0"),
+        (
+            "systems.cs231n.learning_rate",
+            "fast",
+            "systems.cs231n.learning_rate: 'fast': input should be a valid number",
+        ),
+        ("systems.cs231n.learning_rate", "0.1", "systems.cs231n.learning_rate: '0.1': input should be a valid number"),
+        ("systems.cs231n.learning_rate", float("nan"), "systems.cs231n.learning_rate: nan"),
+        ("systems.cs231n.epochs", 1.5, "systems.cs231n.epochs: 1.5"),
+        ("systems.cs231n.epochs", True, "systems.cs231n.epochs: True"),
+        ("systems.cs231n.learnin_rate", 0.1, "systems.cs231n.learnin_rate: no such parameter"),
+        ("systems.cs231n.optimiser", "lion", "systems.cs231n.optimiser: 'lion': input should be 'adam' or 'sgd'"),
+        ("systems.cs231n.datasets", ["kaggle"], "systems.cs231n.datasets=kaggle: no such name; known: "),
+        ("systems.cs231n.datasets", [], "systems.cs231n_student.datasets=synthetic: no such name"),
+        ("distil.teacher", "resnet", "distil.teacher=resnet: no such name; known: cs231n_baseline, cs231n"),
+        ("distil.alpha", 1.5, "distil.alpha: 1.5: input should be less than or equal to 1"),
+        ("train.systems", ["cs231n"], "systems.cs231n_baseline: must stand once in train.systems or distil.systems"),
+        ("train.workers", 0, "train.workers: 0"),
+        ("dataset", "ferplus", "dataset=ferplus: no such name; known: "),
+        ("datasets.synthetic.seeds", [], "datasets.synthetic.seeds"),
+        ("datasets.synthetic.seeds", [0, 0], "datasets.synthetic.seeds: [0, 0]: a seed stands there twice"),
+        ("compare.pairs", [["cs231n", "x"]], "compare.pairs=x: no such name"),
+        ("extra", 1, "extra: no such parameter"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path: Path, name: str, value: Any, message: str) -> None:
+    with pytest.raises(ParamsError) as error:
+        load_params(changed(tmp_path, name, value))
+    assert message in str(error.value)
+
+
+def test_a_learning_rate_as_dvc_writes_it(tmp_path: Path) -> None:
+    """`-S x=1e-5` comes back as 1e-05, which YAML 1.1 takes for text."""
+    path = tmp_path / "params.yaml"
+    text = (ROOT / PARAMS).read_text()
+    path.write_text(text.replace("learning_rate: 0.00127", "learning_rate: 1e-05"))
+    assert load_params(path).systems["cs231n"].learning_rate == 1e-5
+
+
+def test_no_file_and_no_yaml(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="No such file"):
+        load_params(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("dataset: [")
+    with pytest.raises(ParamsError, match="no valid YAML"):
+        load_params(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("")
+    with pytest.raises(ParamsError):
+        load_params(tmp_path / "params.yaml")

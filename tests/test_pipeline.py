@@ -1,0 +1,167 @@
+"""DVC as its users know it, run for real in a clone with a small dataset and short trainings."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+SMALL = {"faces: 1400": "faces: 160", "max_epochs: 14": "max_epochs: 3", "resamples: 10000": "resamples: 200"}
+TEACHER = "train@synthetic-cs231n"
+
+
+class Clone:
+    """A copy of the working tree as a repository of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""}
+        listed = self.run("git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard", cwd=ROOT).stdout
+        for name in listed.splitlines():
+            if (ROOT / name).exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        self.run("git", "init", "-q", "-b", "main")
+
+    def run(self, *command: str, cwd: Path | None = None, fails: bool = False) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            command, check=False, cwd=cwd or self.folder, env=self.environment, capture_output=True, text=True
+        )
+        assert (result.returncode != 0) == fails, f"{command}: {result.returncode}\n{result.stdout}\n{result.stderr}"
+        return result
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        nowhere = subprocess.DEVNULL
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, stdout=nowhere, stderr=nowhere, start_new_session=True
+        )
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message, "--allow-empty")
+
+    def status(self) -> str:
+        return self.run("git", "status", "--porcelain").stdout
+
+    def outs(self, stage: str) -> list[Any]:
+        """What dvc.lock says that a stage wrote."""
+        lock = YAML(typ="safe", pure=True).load((self.folder / "dvc.lock").read_text())
+        return [(out["path"], out["md5"]) for out in lock["stages"][stage]["outs"]]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """After one whole `dvc repro` of the small dataset, committed."""
+    clone = Clone(tmp_path_factory.mktemp("clone"))
+    params = clone.folder / "params.yaml"
+    text = params.read_text()
+    for old, new in SMALL.items():
+        assert old in text
+        text = text.replace(old, new)
+    params.write_text(text)
+    clone.commit("small")
+    clone.run("dvc", "repro")
+    clone.commit("run")
+    return clone
+
+
+def test_a_second_repro_changes_nothing(clone: Clone) -> None:
+    assert "Data and pipelines are up to date" in clone.run("dvc", "repro").stdout
+    assert clone.status() == ""
+
+
+def test_every_out_is_the_same_in_a_second_run(clone: Clone) -> None:
+    lock = (clone.folder / "dvc.lock").read_text()
+    clone.run("dvc", "repro", "--force", "--no-run-cache")
+    assert (clone.folder / "dvc.lock").read_text() == lock
+    assert clone.status() == ""
+
+
+def test_an_experiment_shows_what_a_change_did(clone: Clone) -> None:
+    clone.run("dvc", "exp", "run", "-S", "systems.cs231n.learning_rate=0.01", "-n", "fast")
+    metrics = clone.run("dvc", "metrics", "diff", "--md").stdout
+    assert "metrics/synthetic/cs231n/0.json" in metrics.replace("\\", "/")
+    assert "PrivateTest.accuracy" in metrics
+    params = clone.run("dvc", "params", "diff").stdout
+    assert "systems.cs231n.learning_rate" in params
+    assert "0.00127" in params
+    shown = clone.run("dvc", "exp", "show", "--csv").stdout
+    assert "fast" in shown
+    plots = clone.run("dvc", "plots", "diff", "HEAD", "-o", "shown").stdout
+    assert "index.html" in plots
+    page = (clone.folder / "shown" / "index.html").read_text()
+    assert "plots/synthetic/cs231n/loss.csv" in page.replace("::", "/")
+    shutil.rmtree(clone.folder / "shown")
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("dvc", "checkout")
+    assert clone.status() == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("systems.cs231n.learning_rate=-1", "systems.cs231n.learning_rate: -1: input should be greater than 0"),
+        ("systems.cs231n.epochs=many", "systems.cs231n.epochs: 'many': input should be a valid integer"),
+        ("systems.cs231n.model=resnet", "systems.cs231n.model=resnet: no such network"),
+        ("systems.cs231n.learnin_rate=1", "learnin_rate"),
+        ("dataset=imagenet", "imagenet"),
+    ],
+)
+def test_a_wrong_parameter_ends_before_anything_is_touched(clone: Clone, change: str, message: str) -> None:
+    weights = clone.folder / "data" / "models" / "synthetic" / "cs231n" / "0.safetensors"
+    before = weights.stat().st_mtime_ns
+    result = clone.run("dvc", "exp", "run", "-S", change, fails=True)
+    assert message in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    assert weights.stat().st_mtime_ns == before
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("dvc", "checkout")
+    assert clone.status() == ""
+
+
+def wait_for(condition: Any, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("whole_tree", [True, False])
+def test_a_killed_repro_goes_on_and_ends_in_the_same_bytes(clone: Clone, whole_tree: bool) -> None:
+    expected = clone.outs(TEACHER)
+    checkpoints = clone.folder / ".checkpoints"
+    assert not list(checkpoints.glob("*.pt"))
+    process = clone.start("dvc", "repro", "--force", "--single-item", TEACHER)
+    wait_for(lambda: list(checkpoints.glob("*.pt")))
+    family = psutil.Process(process.pid).children(recursive=True)
+    for victim in [psutil.Process(process.pid), *(family if whole_tree else [])]:
+        victim.send_signal(signal.SIGKILL)
+    process.wait()
+    psutil.wait_procs(family, timeout=30)
+    assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert list(checkpoints.glob("*.pt"))
+    result = clone.run("dvc", "repro", "--force", "--single-item", TEACHER)
+    assert "epoch 1/" not in result.stderr
+    assert clone.outs(TEACHER) == expected
+    assert not list(checkpoints.glob("*.pt"))
+    assert clone.status() == ""
+
+
+@pytest.mark.parametrize("dataset", ["synthetic", "fer2013"])
+def test_the_committed_lock_is_current_without_the_data(tmp_path: Path, dataset: str) -> None:
+    clone = Clone(tmp_path)
+    if "@fer2013" not in (tmp_path / "dvc.lock").read_text() and dataset == "fer2013":
+        pytest.skip("no run on the real data is committed yet")
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("dataset: synthetic ", f"dataset: {dataset} ", 1))
+    result = clone.run("dvc", "repro", "--dry", "--allow-missing")
+    assert "Running stage" not in result.stdout

@@ -1,0 +1,182 @@
+"""The loop on toys: against a plain loop, interrupted, and handed what it must not be handed."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from fer.data.batches import DeviceFaces, training_batches
+from fer.data.store import Faces
+from fer.determinism import derived_seed
+from fer.emotions import Split
+from fer.models.classifier import Classifier, Normalisation
+from fer.params import Recipe
+from fer.training.checkpoint import Checkpoint
+from fer.training.loop import Epoch, Run, train
+from fer.training.losses import cross_entropy
+
+CPU = torch.device("cpu")
+
+
+def toy_faces(split: Split, count: int, seed: int) -> DeviceFaces:
+    """Each label is the height of a bright band, mirrored or not: a network that learns anything learns this."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 7, count).astype(np.uint8)
+    images = generator.integers(0, 60, (count, 48, 48)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[6 * label : 6 * label + 6] += 120
+    flags = np.zeros(count, np.bool_)
+    return DeviceFaces(Faces(images, labels, np.arange(count), flags, flags), split, CPU)
+
+
+def toy_network() -> Classifier:
+    torch.manual_seed(0)
+    first = [nn.AvgPool2d(6), nn.Flatten(), nn.Linear(64, 32, bias=False), nn.BatchNorm1d(32), nn.ReLU()]
+    layers = nn.Sequential(*first, nn.Dropout(0.1), nn.Linear(32, 7))
+    return Classifier(Normalisation(128.0, 64.0), layers)
+
+
+def recipe(**changes: Any) -> Recipe:
+    values: dict[str, Any] = {
+        "epochs": 4, "batch_size": 20, "optimiser": "adam", "learning_rate": 0.01, "learning_rate_decay": 0.9,
+        "l2": 0.001, "flip": True, "select_by": "accuracy", "patience": None,
+    }  # fmt: skip
+    return Recipe(**(values | changes))
+
+
+class InterruptedRunError(Exception):
+    pass
+
+
+def run(folder: Path, *, stop_after: int | None = None, **changes: Any) -> tuple[Run, Classifier]:
+    network = toy_network()
+
+    def progress(done: int, share: float, _: Epoch | None) -> None:
+        if stop_after is not None and done == stop_after and share > 0.5:
+            raise InterruptedRunError
+
+    result = train(
+        network,
+        toy_faces(Split.training, 210, 1),
+        toy_faces(Split.public_test, 50, 2),
+        loss=cross_entropy,
+        recipe=recipe(**changes),
+        seed=3,
+        precision=torch.float32,
+        checkpoint=Checkpoint(folder / "run.pt"),
+        progress=progress,
+    )
+    return result, network
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    result, _ = run(tmp_path, epochs=12)
+    assert result.best is not None
+    assert result.best.validation_accuracy > 0.95
+    assert result.history[-1].train_loss < result.history[0].train_loss / 3
+
+
+def test_an_interrupted_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    whole, network = run(tmp_path / "whole")
+    with pytest.raises(InterruptedRunError):
+        run(tmp_path / "cut", stop_after=2)
+    assert len((Checkpoint(tmp_path / "cut" / "run.pt").load() or {})["history"]) == 2
+    continued, again = run(tmp_path / "cut")
+    assert continued.history == whole.history
+    assert continued.best == whole.best
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+        assert torch.equal(whole.best_state[name], continued.best_state[name]), name
+
+
+def test_same_seed_same_run_other_seed_other_run(tmp_path: Path) -> None:
+    first, _ = run(tmp_path / "a")
+    second, _ = run(tmp_path / "b")
+    assert first.history == second.history
+
+
+def test_against_a_plain_loop(tmp_path: Path) -> None:
+    """The same epochs with nothing but a for loop, torch.optim.Adam and a dictionary of rates."""
+    result, network = run(tmp_path, epochs=2)
+    plain = toy_network()
+    faces = toy_faces(Split.training, 210, 1)
+    weights = [parameter for parameter in plain.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in plain.parameters() if parameter.ndim == 1]
+    groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": 0.001}, {"params": others}]
+    optimiser = torch.optim.Adam(groups, lr=0.01)
+    for number in range(2):
+        for group in optimiser.param_groups:
+            group["lr"] = 0.01 * 0.9**number
+        torch.manual_seed(derived_seed(3, "layers", number))
+        plain.train()
+        losses, right = [], 0
+        for batch in training_batches(faces, batch_size=20, flip=True, seed=3, epoch=number):
+            scores = plain(batch.images)
+            loss = F.cross_entropy(scores, batch.labels)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            losses += [loss.item()] * len(batch.labels)
+            right += int((scores.argmax(1) == batch.labels).sum())
+        assert result.history[number].train_loss == pytest.approx(np.mean(losses), rel=1e-5)
+        assert result.history[number].train_accuracy == pytest.approx(right / 210)
+    for name, tensor in plain.state_dict().items():
+        torch.testing.assert_close(tensor, network.state_dict()[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("training", "validation"),
+    [
+        (Split.training, Split.private_test),
+        (Split.private_test, Split.public_test),
+        (Split.public_test, Split.public_test),
+        (Split.training, Split.training),
+    ],
+)
+def test_only_training_trains_and_only_public_test_selects(tmp_path: Path, training: Split, validation: Split) -> None:
+    with pytest.raises(ValueError, match="only Training trains, only PublicTest selects"):
+        train(
+            toy_network(),
+            toy_faces(training, 20, 1),
+            toy_faces(validation, 20, 2),
+            loss=cross_entropy,
+            recipe=recipe(),
+            seed=0,
+            precision=torch.float32,
+            checkpoint=Checkpoint(tmp_path / "run.pt"),
+            progress=lambda *_: None,
+        )
+
+
+def epoch(number: int, loss: float, accuracy: float) -> Epoch:
+    return Epoch(number, 0.1, 0.0, 0.0, loss, accuracy)
+
+
+def test_the_best_epoch_is_the_earliest_of_equals() -> None:
+    first = epoch(1, 1.0, 0.5)
+    assert first.better_than(None, "accuracy")
+    assert not epoch(2, 0.5, 0.5).better_than(first, "accuracy")
+    assert epoch(2, 0.5, 0.4).better_than(first, "loss")
+    assert epoch(2, 2.0, 0.6).better_than(first, "accuracy")
+
+
+def test_patience_ends_a_run() -> None:
+    history = [epoch(number, 1.0, 0.5) for number in range(1, 5)]
+    stalled = Run(history, history[0], {})
+    assert stalled.ended(recipe(epochs=40, patience=3))
+    assert not stalled.ended(recipe(epochs=40, patience=4))
+    assert not stalled.ended(recipe(epochs=40, patience=None))
+    assert stalled.ended(recipe(epochs=4, patience=None))
+    assert not Run().ended(recipe(patience=1))
+
+
+def test_selected_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
+    result, _ = run(tmp_path, epochs=6, learning_rate=0.5)
+    assert result.best == max(result.history, key=lambda line: (line.validation_accuracy, -line.epoch))
+    cut, _ = run(tmp_path / "cut", epochs=result.best.epoch, learning_rate=0.5)
+    for name, tensor in cut.best_state.items():
+        assert torch.equal(tensor, result.best_state[name]), name

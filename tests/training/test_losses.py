@@ -1,0 +1,50 @@
+"""Losses against their definitions, and the cached teacher against a live one."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from fer.data.batches import Batch, training_batches
+from fer.emotions import Split
+from fer.training.losses import SelfDistillation, cross_entropy, teacher_scores
+from tests.training.test_loop import toy_faces, toy_network
+
+
+def batch(labels: list[int]) -> Batch:
+    count = len(labels)
+    return Batch(torch.zeros(count, 1, 48, 48), torch.tensor(labels), torch.arange(count), torch.zeros(count).bool())
+
+
+def test_cross_entropy_of_equal_scores_is_log_7() -> None:
+    assert cross_entropy(torch.zeros(3, 7), batch([0, 3, 6])).item() == pytest.approx(np.log(7))
+
+
+def test_self_distillation_is_report_000s_equation_1() -> None:
+    generator = torch.Generator().manual_seed(0)
+    teacher = torch.randn(2, 4, 7, generator=generator)
+    student = torch.randn(4, 7, generator=generator)
+    labels = [1, 0, 5, 6]
+    temperature = 2.0
+    soft = torch.softmax(teacher[0] / temperature, 1).numpy()
+    own = torch.softmax(student / temperature, 1).numpy()
+    divergence = (soft * (np.log(soft) - np.log(own))).sum(axis=1).mean()
+    expected = 0.8 * F.cross_entropy(student, torch.tensor(labels)).item() + 0.2 * temperature**2 * divergence
+    loss = SelfDistillation(teacher, alpha=0.8, temperature=temperature)
+    assert loss(student, batch(labels)).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_student_that_says_what_its_teacher_says_pays_for_the_labels_alone() -> None:
+    scores = torch.randn(3, 7, generator=torch.Generator().manual_seed(1))
+    loss = SelfDistillation(torch.stack([scores, scores]), alpha=0.0, temperature=1.0)
+    assert loss(scores, batch([0, 1, 2])).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_cached_scores_are_what_the_teacher_says_of_each_batch() -> None:
+    faces = toy_faces(Split.training, 50, 4)
+    teacher = toy_network().eval()
+    cached = teacher_scores(teacher, faces, torch.float32)
+    for drawn in training_batches(faces, batch_size=16, flip=True, seed=5, epoch=0):
+        torch.testing.assert_close(
+            cached[drawn.mirrored.long(), drawn.index], teacher(drawn.images), rtol=1e-5, atol=1e-5
+        )
