@@ -2,28 +2,32 @@
 
 The action units are those of Ekman & Friesen, "Facial Action Coding System", 1978. What each one moves, folds
 or bares is FACS's; how far it does so in a drawing was chosen here by looking at the drawings.
-Face coordinates: the origin on the nose, x to the viewer's right, y down, 1 = half the image.
+Coordinates are those of fer/data/canvas.py.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
+from fer.data.canvas import (
+    CANVAS,
+    CIRCLE,
+    SIDES,
+    SUPERSAMPLING,
+    Canvas,
+    Point,
+    Points,
+    T,
+    between,
+    curve,
+    ellipse,
+    lowered,
+    on,
+    sample_pose,
+)
 from fer.emotions import IMAGE_SIZE
-
-Points = npt.NDArray[np.float64]  # (n, 2): x, y in face coordinates
-Point = tuple[float, float]
-
-SUPERSAMPLING = 4
-CANVAS = IMAGE_SIZE * SUPERSAMPLING
-SIDES = (-1.0, 1.0)
-T = np.linspace(0.0, 1.0, 11)[:, None]  # (11, 1)
-PARABOLA = np.stack([(1 - T) * (1 - 2 * T), 4 * T * (1 - T), T * (2 * T - 1)], axis=1)  # (11, 3, 1)
-ANGLE = np.linspace(0.0, 2 * np.pi, 33)[:-1]
-CIRCLE = np.stack([np.cos(ANGLE), np.sin(ANGLE)], axis=1)  # (32, 2), clockwise on the canvas from the right
 
 
 @dataclass(frozen=True)
@@ -93,111 +97,13 @@ def sample_person(rng: np.random.Generator) -> Person:
     )
 
 
-@dataclass(frozen=True)
-class Pose:
-    """Head pose: in-plane roll and yaw in radians, scale as a factor, shift in face coordinates."""
-
-    roll: float
-    yaw: float
-    scale: float
-    shift: Point
-
-    def project(self, points: Points) -> Points:
-        """Face coordinates to canvas pixels: (n, 2). The head is an ellipsoid: yaw moves its middle most."""
-        x, y = points.T
-        depth = np.sqrt(np.maximum(1.0 - x * x - 0.49 * y * y, 0.0))
-        x = x * math.cos(self.yaw) + depth * (0.55 * math.sin(self.yaw))
-        # On the complex plane, roll and scale are one product.
-        turn = complex(math.cos(self.roll), math.sin(self.roll)) * self.scale
-        pixels = ((x + 1j * y) * turn + (complex(*self.shift) + 1 + 1j)) * (CANVAS / 2)
-        projected: Points = pixels.view(np.float64).reshape(-1, 2)
-        return projected
-
-
-def sample_pose(rng: np.random.Generator) -> Pose:
-    """Nearly upright and frontal, as a face detector crops: standard deviations of 6 and 13 degrees."""
-    shift = (rng.normal(0.0, 0.035), rng.normal(0.0, 0.035))
-    return Pose(rng.normal(0.0, 0.10), rng.normal(0.0, 0.22), rng.uniform(1.0, 1.17), shift)
-
-
-class Canvas:
-    """A grey picture at four times the final size, drawn on in face coordinates with greys in 0..255."""
-
-    def __init__(self, pose: Pose, background: Image.Image) -> None:
-        self.pose = pose
-        self._renew(background)
-
-    def _renew(self, picture: Image.Image) -> None:
-        self.picture, self.pen = picture, ImageDraw.Draw(picture)
-        self.shade = Image.new("L", picture.size, 128)
-        self.shade_pen = ImageDraw.Draw(self.shade)
-
-    def fill(self, outline: Points, grey: float) -> None:
-        self.pen.polygon(self._pixels(outline), fill=_byte(grey))
-
-    def stroke(self, points: Points, grey: float, width: float) -> None:
-        pixels = max(1, round(width * CANVAS / 2))
-        self.pen.line(self._pixels(points), fill=_byte(grey), width=pixels, joint="curve")
-
-    def fill_inside(self, outline: Points, parts: list[tuple[Points, float]]) -> None:
-        """Fills the parts, in order, clipped to the outline: an iris between lids, teeth in a mouth."""
-        mask = Image.new("L", self.picture.size, 0)
-        ImageDraw.Draw(mask).polygon(self._pixels(outline), fill=255)
-        unclipped = self.picture.copy()
-        pen = ImageDraw.Draw(unclipped)
-        for part, grey in parts:
-            pen.polygon(self._pixels(part), fill=_byte(grey))
-        self.picture.paste(unclipped, mask=mask)
-
-    def lighten(self, outline: Points, change: float) -> None:
-        """Plans to add `change` grey levels inside the outline, with the soft edge of the next blend."""
-        self.shade_pen.polygon(self._pixels(outline), fill=_byte(128 + change))
-
-    def blend(self, radius: float) -> None:
-        """Adds what was lightened and darkened, blurred by `radius` canvas pixels."""
-        blurred = self.shade.filter(ImageFilter.GaussianBlur(radius))
-        self._renew(ImageChops.add(self.picture, blurred, scale=1, offset=-128))
-
-    def _pixels(self, points: Points) -> list[float]:
-        # To an eighth of a pixel: the last bit of cos() differs between machines and must not tip a fill.
-        flat: list[float] = (np.rint(self.pose.project(points).ravel() * 8) / 8).tolist()
-        return flat
-
-
-def _byte(grey: float) -> int:
-    return min(max(round(grey), 0), 255)
-
-
-def _curve(start: Point, middle: Point, end: Point) -> Points:
-    """Eleven points of the parabola through the three given ones: (11, 2)."""
-    points: Points = (PARABOLA * np.array([start, middle, end])).sum(axis=1)
-    return points
-
-
-def _ellipse(x: float, y: float, half_width: float, half_height: float) -> Points:
-    points: Points = CIRCLE * (half_width, half_height) + (x, y)
-    return points
-
-
-def _between(upper: Points, lower: Points) -> Points:
-    return np.concatenate([upper, lower[::-1]])
-
-
-def _on(side: float, points: Points) -> Points:
-    return points * (side, 1.0)
-
-
-def _lowered(points: Points, distance: float) -> Points:
-    return np.add(points, (0.0, distance))
-
-
 def _draw_head(canvas: Canvas, person: Person, au: ActionUnits) -> None:
     half = 0.74 * person.width
     if person.hair_length > 0.55:
-        canvas.fill(_ellipse(0.0, 0.05, half + 0.24, 1.15 * person.hair_length + 0.1), person.hair * 0.85)
-    canvas.fill(_ellipse(0.0, 1.35, 0.45, 0.75), person.skin * 0.72)  # neck
+        canvas.fill(ellipse(0.0, 0.05, half + 0.24, 1.15 * person.hair_length + 0.1), person.hair * 0.85)
+    canvas.fill(ellipse(0.0, 1.35, 0.45, 0.75), person.skin * 0.72)  # neck
     for side in SIDES:
-        canvas.fill(_ellipse(side * (half + 0.01), -0.05, 0.09, 0.2), person.skin * 0.85)  # ear
+        canvas.fill(ellipse(side * (half + 0.01), -0.05, 0.09, 0.2), person.skin * 0.85)  # ear
     x, y = CIRCLE[:, 0], CIRCLE[:, 1]
     squared = np.sign(x) * np.abs(x) ** 0.85  # an ellipse has neither cheeks nor a jaw
     taper = 1.0 - 0.20 * (1.6 - person.jaw) * np.maximum(y, 0.0) ** 2
@@ -211,13 +117,13 @@ def _draw_relief(canvas: Canvas, person: Person, au: ActionUnits) -> None:
     temple = np.array([[0.80, -0.9], [0.60, -0.5], [0.60, 0.3], [0.40, 0.85], [0.80, 0.9]])
     cheek = (0.40, 0.16 - 0.06 * au.au6, 0.14, 0.12 + 0.02 * au.au6)
     for side in SIDES:
-        canvas.lighten(_on(side, temple), -1.4 * tone)
-        canvas.lighten(_on(side, _ellipse(0.31, -0.22, 0.20, 0.13)), -(1.0 + 0.7 * au.au4) * tone)
-        canvas.lighten(_on(side, _ellipse(*cheek)), (0.7 + 1.4 * au.au6) * tone)
-        canvas.lighten(_on(side, _ellipse(0.11, 0.08, 0.05, 0.20)), -tone)
-    canvas.lighten(_ellipse(0.0, 0.02, 0.055, 0.26), 1.2 * tone)
-    canvas.lighten(_ellipse(0.0, 0.78 + 0.14 * au.au26, 0.16, 0.08), 0.8 * tone)
-    canvas.lighten(_ellipse(0.0, -0.62, 0.32, 0.12), 0.8 * tone)
+        canvas.lighten(on(side, temple), -1.4 * tone)
+        canvas.lighten(on(side, ellipse(0.31, -0.22, 0.20, 0.13)), -(1.0 + 0.7 * au.au4) * tone)
+        canvas.lighten(on(side, ellipse(*cheek)), (0.7 + 1.4 * au.au6) * tone)
+        canvas.lighten(on(side, ellipse(0.11, 0.08, 0.05, 0.20)), -tone)
+    canvas.lighten(ellipse(0.0, 0.02, 0.055, 0.26), 1.2 * tone)
+    canvas.lighten(ellipse(0.0, 0.78 + 0.14 * au.au26, 0.16, 0.08), 0.8 * tone)
+    canvas.lighten(ellipse(0.0, -0.62, 0.32, 0.12), 0.8 * tone)
     canvas.blend(6.0)
 
 
@@ -226,19 +132,19 @@ def _draw_beard(canvas: Canvas, person: Person, au: ActionUnits) -> None:
         return
     right_jaw = np.array([[0.0, 0.98], [0.3, 0.9], [0.56, 0.6], [0.66, 0.2]])
     right_cheek = np.array([[0.0, 0.74], [0.3, 0.74], [0.45, 0.48], [0.56, 0.2]])
-    beard = _between(right_jaw, right_cheek)
-    over_lip = _curve((-0.26, 0.45), (0.0, 0.34), (0.26, 0.45))
-    moustache = _between(over_lip, _lowered(over_lip, 0.055))
+    beard = between(right_jaw, right_cheek)
+    over_lip = curve((-0.26, 0.45), (0.0, 0.34), (0.26, 0.45))
+    moustache = between(over_lip, lowered(over_lip, 0.055))
     dark = -person.beard * 0.45 * max(person.skin - person.hair, 40.0)
     for side in SIDES:
-        canvas.lighten(_on(side, _lowered(beard, 0.13 * au.au26)), dark)
+        canvas.lighten(on(side, lowered(beard, 0.13 * au.au26)), dark)
     canvas.lighten(moustache, dark)
     canvas.blend(3.5)
 
 
 def _furrow(canvas: Canvas, person: Person, line: Points, strength: float, width: float = 0.025) -> None:
     if strength > 0.08:  # the faintest folds do not show
-        outline = _between(line - width / 2, line + width)
+        outline = between(line - width / 2, line + width)
         canvas.lighten(outline, -min(strength, 1.3) * person.furrows * 0.6 * person.skin)
 
 
@@ -246,39 +152,39 @@ def _draw_upper_furrows(canvas: Canvas, person: Person, au: ActionUnits) -> None
     """The forehead's lines (AU1, AU2), the glabella's (AU4), the nose root's (AU9) and crow's feet (AU6)."""
     reach = 0.16 + 0.26 * au.au2
     for y in (-0.60, -0.68, -0.75):
-        forehead = _curve((-reach, y), (0.0, y + 0.03), (reach, y))
+        forehead = curve((-reach, y), (0.0, y + 0.03), (reach, y))
         _furrow(canvas, person, forehead, au.au1 * (0.3 + 0.5 * au.au2))
     for y in (-0.10, -0.16, -0.22):
-        _furrow(canvas, person, _curve((-0.07, y), (0.0, y - 0.025), (0.07, y)), 1.2 * au.au9)
+        _furrow(canvas, person, curve((-0.07, y), (0.0, y - 0.025), (0.07, y)), 1.2 * au.au9)
     for side in SIDES:
-        glabella = _on(side, _curve((0.045, -0.50), (0.06, -0.41), (0.04, -0.32)))
+        glabella = on(side, curve((0.045, -0.50), (0.06, -0.41), (0.04, -0.32)))
         _furrow(canvas, person, glabella, au.au4 * (1 - 0.4 * au.au1))
-        _furrow(canvas, person, _on(side, _curve((0.03, -0.16), (0.09, -0.12), (0.13, -0.02))), au.au9, 0.03)
+        _furrow(canvas, person, on(side, curve((0.03, -0.16), (0.09, -0.12), (0.13, -0.02))), au.au9, 0.03)
         for y, fall in ((-0.24, -0.04), (-0.17, 0.0), (-0.10, 0.04)):
-            crows_foot = _on(side, _curve((0.53, y), (0.59, y + fall), (0.64, y + 2 * fall)))
+            crows_foot = on(side, curve((0.53, y), (0.59, y + fall), (0.64, y + 2 * fall)))
             _furrow(canvas, person, crows_foot, 0.6 * au.au6, 0.02)
 
 
 def _draw_lower_furrows(canvas: Canvas, person: Person, au: ActionUnits) -> None:
     """Below the eye (AU6, AU7), the nasolabial furrow (AU9, AU10, AU12) and below the lip corner (AU15)."""
     out, rise = 0.08 * au.au12, -0.05 * au.au9
-    nasolabial = _curve((0.15, 0.16 + rise), (0.30 + out, 0.26 + rise), (0.36 + out, 0.46 - 0.4 * out))
+    nasolabial = curve((0.15, 0.16 + rise), (0.30 + out, 0.26 + rise), (0.36 + out, 0.46 - 0.4 * out))
     for side in SIDES:
-        pouch = _on(side, _curve((0.17, -0.06), (0.32, 0.01), (0.47, -0.07)))
+        pouch = on(side, curve((0.17, -0.06), (0.32, 0.01), (0.47, -0.07)))
         _furrow(canvas, person, pouch, au.au6 + 0.5 * au.au7, 0.02)
         depth = 0.15 + 0.8 * au.au12 + 0.7 * au.au9 + 0.6 * au.au10
-        _furrow(canvas, person, _on(side, nasolabial), depth, 0.03)
-        _furrow(canvas, person, _on(side, _curve((0.30, 0.60), (0.34, 0.68), (0.34, 0.76))), au.au15)
+        _furrow(canvas, person, on(side, nasolabial), depth, 0.03)
+        _furrow(canvas, person, on(side, curve((0.30, 0.60), (0.34, 0.68), (0.34, 0.76))), au.au15)
 
 
 def _draw_nose(canvas: Canvas, person: Person, au: ActionUnits) -> None:
     y = 0.25 - 0.05 * au.au9 - 0.02 * au.au10
     half = 0.125 * person.nose * (1 + 0.15 * au.au9 + 0.1 * au.au12)
-    wing = _curve((half - 0.01, y - 0.11), (half + 0.025, y - 0.05), (half - 0.02, y))
+    wing = curve((half - 0.01, y - 0.11), (half + 0.025, y - 0.05), (half - 0.02, y))
     for side in SIDES:
-        canvas.stroke(_on(side, wing), person.skin * 0.62, 0.02)
-        canvas.fill(_ellipse(side * half * 0.52, y, 0.04, 0.018), person.skin * 0.35)
-    tip = _curve((-half + 0.02, y + 0.015), (0.0, y + 0.04), (half - 0.02, y + 0.015))
+        canvas.stroke(on(side, wing), person.skin * 0.62, 0.02)
+        canvas.fill(ellipse(side * half * 0.52, y, 0.04, 0.018), person.skin * 0.35)
+    tip = curve((-half + 0.02, y + 0.015), (0.0, y + 0.04), (half - 0.02, y + 0.015))
     canvas.stroke(tip, person.skin * 0.68, 0.018)
 
 
@@ -294,22 +200,22 @@ def _lids(person: Person, au: ActionUnits) -> tuple[Points, Points]:
     # The brow's inner end pulled up without its outer end (AU1 without AU2, sadness) slants the upper lid.
     slant = 0.035 * max(au.au1 - au.au2, 0.0)
     inner, outer = (x - half, y + 0.015 - 0.5 * slant), (x + half, y - 0.005 + slant)
-    return _curve(inner, (x - 0.4 * slant, upper), outer), _curve(inner, (x, lower), outer)
+    return curve(inner, (x - 0.4 * slant, upper), outer), curve(inner, (x, lower), outer)
 
 
 def _draw_eye(canvas: Canvas, person: Person, au: ActionUnits, side: float, gaze: Point) -> None:
-    top, bottom = (_on(side, lid) for lid in _lids(person, au))
+    top, bottom = (on(side, lid) for lid in _lids(person, au))
     x, y = side * 0.31 * person.eye_spacing + gaze[0], -0.205 + gaze[1]
     radius = 0.075 * person.eye_size
-    sclera = (_ellipse(x, y, 0.3, 0.3), 150 + person.skin * 0.4)
-    iris = (_ellipse(x, y, radius, radius), 30 + person.hair * 0.35)
-    pupil = (_ellipse(x, y, radius * 0.5, radius * 0.5), 8.0)
-    highlight = (_ellipse(x - 0.028, y - 0.028, 0.02, 0.02), 250.0)
-    canvas.fill_inside(_between(top, bottom), [sclera, iris, pupil, highlight])
+    sclera = (ellipse(x, y, 0.3, 0.3), 150 + person.skin * 0.4)
+    iris = (ellipse(x, y, radius, radius), 30 + person.hair * 0.35)
+    pupil = (ellipse(x, y, radius * 0.5, radius * 0.5), 8.0)
+    highlight = (ellipse(x - 0.028, y - 0.028, 0.02, 0.02), 250.0)
+    canvas.fill_inside(between(top, bottom), [sclera, iris, pupil, highlight])
     canvas.stroke(top, person.skin * 0.25, 0.028)
     canvas.stroke(bottom, person.skin * 0.6, 0.014)
     crease = 0.05 + 0.02 * au.au5 - 0.02 * au.au4
-    canvas.stroke(_lowered(top[1:-1], -crease), person.skin * 0.66, 0.014)
+    canvas.stroke(lowered(top[1:-1], -crease), person.skin * 0.66, 0.014)
 
 
 def _draw_brow(canvas: Canvas, person: Person, au: ActionUnits, side: float) -> None:
@@ -320,9 +226,9 @@ def _draw_brow(canvas: Canvas, person: Person, au: ActionUnits, side: float) -> 
     inner = (0.135 - 0.055 * au.au4, y - 0.15 * au.au1 + lowering + 0.05 * au.au9)
     outer = (0.52, y - 0.13 * au.au2 + 0.02 * au.au4 + slant)
     arch = y - 0.075 - 0.13 * au.au2 - 0.02 * au.au1 + 0.03 * au.au9 + 0.07 * au.au4 * (1 - 0.5 * au.au1)
-    line = _curve(inner, (inner[0] / 2 + 0.23, (inner[1] + outer[1]) / 4 + arch / 2), outer)
+    line = curve(inner, (inner[0] / 2 + 0.23, (inner[1] + outer[1]) / 4 + arch / 2), outer)
     half = 0.034 * person.brow_weight * (1 - 0.65 * T) * (0.0, 1.0)  # (11, 2): thins towards the temple
-    canvas.fill(_on(side, _between(line - half, line + half)), min(person.hair, person.skin * 0.5))
+    canvas.fill(on(side, between(line - half, line + half)), min(person.hair, person.skin * 0.5))
 
 
 def _lip_edges(person: Person, au: ActionUnits) -> tuple[Points, Points]:
@@ -337,46 +243,46 @@ def _lip_edges(person: Person, au: ActionUnits) -> tuple[Points, Points]:
     upper = y - raised + 0.02 * au.au12 * (1 - parted)
     lower = y + 0.10 * parted * (0.4 + au.au12) + 0.07 * au.au16 + 0.27 * au.au26 + 0.02 * au.au12
     left, right = (-half, corner), (half, corner)
-    return _curve(left, (0.0, upper), right), _curve(left, (0.0, max(lower, upper + 0.012)), right)
+    return curve(left, (0.0, upper), right), curve(left, (0.0, max(lower, upper + 0.012)), right)
 
 
 def _draw_mouth(canvas: Canvas, person: Person, au: ActionUnits) -> None:
     top, bottom = _lip_edges(person, au)
     fullness = 4 * T * (1 - T) * person.lips * (1 - 0.75 * au.au23) * (1 - 0.3 * au.au12)  # (11, 1)
-    canvas.fill(_between(top - fullness * (0.0, 0.055), top), person.skin * 0.62)
-    canvas.fill(_between(bottom, bottom + fullness * (0.0, 0.075)), person.skin * 0.70)
+    canvas.fill(between(top - fullness * (0.0, 0.055), top), person.skin * 0.62)
+    canvas.fill(between(bottom, bottom + fullness * (0.0, 0.075)), person.skin * 0.70)
     _draw_mouth_inside(canvas, person, au, top, bottom)
     canvas.stroke(top, person.skin * 0.28, 0.02)
     for side, corner in ((-1.0, top[0]), (1.0, top[-1])):
         dimple = np.array([[-0.015 * side, 0.0], [0.02 * side, 0.04 * au.au15 - 0.03 * au.au12]])
         canvas.stroke(corner + dimple, person.skin * 0.4, 0.028)
     y = float(bottom[5, 1])
-    chin = _curve((-0.13, y + 0.11), (0.0, y + 0.13), (0.13, y + 0.11))
+    chin = curve((-0.13, y + 0.11), (0.0, y + 0.13), (0.13, y + 0.11))
     canvas.stroke(chin, person.skin * 0.78, 0.02 + 0.02 * au.au23)
 
 
 def _draw_mouth_inside(canvas: Canvas, person: Person, au: ActionUnits, top: Points, bottom: Points) -> None:
     opening = float(bottom[5, 1] - top[5, 1])
     teeth = min(opening * 0.75, 0.095) * (1 - 0.75 * au.au26)
-    parts = [(_between(top, bottom), 22.0), (_between(top, _lowered(top, teeth)), 165 + 0.32 * person.skin)]
+    parts = [(between(top, bottom), 22.0), (between(top, lowered(top, teeth)), 165 + 0.32 * person.skin)]
     if au.au16 > 0.25 or au.au20 > 0.5:  # the lower teeth show
-        parts.append((_between(_lowered(bottom, -teeth / 2), bottom), 120 + 0.3 * person.skin))
+        parts.append((between(lowered(bottom, -teeth / 2), bottom), 120 + 0.3 * person.skin))
     if au.au26 > 0.4:  # the tongue shows
-        parts.append((_ellipse(0.0, float(bottom[5, 1]), 0.14, opening * 0.3), person.skin * 0.42))
-    canvas.fill_inside(_between(top, bottom), parts)
+        parts.append((ellipse(0.0, float(bottom[5, 1]), 0.14, opening * 0.3), person.skin * 0.42))
+    canvas.fill_inside(between(top, bottom), parts)
 
 
 def _draw_hair(canvas: Canvas, person: Person, parting: float) -> None:
     if person.hairline > -0.69 and person.hair_length < 0.2:
         return  # bald
     half, y = 0.76 * person.width, person.hairline
-    crown = _ellipse(0.0, -0.30, half + 0.05, 0.88)[16:]  # its upper half
+    crown = ellipse(0.0, -0.30, half + 0.05, 0.88)[16:]  # its upper half
     temple = half - 0.07
-    left = _curve((-temple, -0.30), ((parting - temple) / 2 - 0.08, y + 0.06), (parting, y))
-    right = _curve((parting, y), ((parting + temple) / 2 + 0.08, y + 0.06), (temple, -0.30))
+    left = curve((-temple, -0.30), ((parting - temple) / 2 - 0.08, y + 0.06), (parting, y))
+    right = curve((parting, y), ((parting + temple) / 2 + 0.08, y + 0.06), (temple, -0.30))
     canvas.fill(np.concatenate([crown, right[::-1], left[::-1]]), person.hair)
     for x in (-0.4, -0.15, 0.1, 0.35):
-        lock = _curve((parting + 0.6 * x, -1.1), (parting + x, -0.98), (parting + 1.5 * x, -0.82))
+        lock = curve((parting + 0.6 * x, -1.1), (parting + x, -0.98), (parting + 1.5 * x, -0.82))
         canvas.stroke(lock, person.hair * 1.3 + 8, 0.02)
 
 
@@ -384,10 +290,10 @@ def _draw_glasses(canvas: Canvas, person: Person) -> None:
     if not person.glasses:
         return
     for side in SIDES:
-        rim = _ellipse(side * 0.31, -0.17, 0.22, 0.17)
+        rim = ellipse(side * 0.31, -0.17, 0.22, 0.17)
         canvas.stroke(np.take(rim, range(len(rim) + 2), axis=0, mode="wrap"), 30, 0.03)
         canvas.stroke(np.array([[side * 0.53, -0.2], [side * 0.75, -0.22]]), 30, 0.03)
-    canvas.stroke(_curve((-0.09, -0.18), (0.0, -0.21), (0.09, -0.18)), 30, 0.03)
+    canvas.stroke(curve((-0.09, -0.18), (0.0, -0.21), (0.09, -0.18)), 30, 0.03)
 
 
 def _draw_background(rng: np.random.Generator) -> Image.Image:

@@ -1,0 +1,111 @@
+"""A system evaluated from its files: what lies there afterwards, and that it says what the network said."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fer.data.normalise import normalise_store
+from fer.data.store import open_store, read_split
+from fer.emotions import Split
+from fer.errors import UserError
+from fer.evaluation.compare import read_seeds
+from fer.evaluation.evaluate import NOT_RUN, Places, Settings, evaluate_system
+from fer.evaluation.predictions import read_predictions, write_predictions
+from fer.models.classifier import load_classifier
+from fer.models.published import publish
+from fer.training.runs import train_seeds
+from tests.data.test_normalise import write_store
+from tests.evaluation.test_metrics import both
+from tests.training.test_runs import jobs
+
+SETTINGS = Settings(resamples=50, bootstrap_seed=0, batch_size=7, device="cpu", precision="float32", threads=1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two trained and evaluated seeds."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_store(folder / "clean.h5")
+        normalise_store(folder / "clean.h5", folder / "store.h5", method="pixel", drop_leaked=False)
+        train_seeds(jobs(folder / "store.h5", folder / "models" / "cs231n"), workers=1)
+        evaluate_system(folder / "models" / "cs231n", folder / "store.h5", places(folder), SETTINGS)
+    return folder
+
+
+def places(folder: Path) -> Places:
+    return Places(folder / "predictions", folder / "metrics", folder / "plots")
+
+
+def test_every_out_is_there(folder: Path) -> None:
+    assert sorted(path.name for path in (folder / "predictions").iterdir()) == ["0.safetensors", "1.safetensors"]
+    assert sorted(path.name for path in (folder / "metrics").iterdir()) == ["0.json", "1.json"]
+    tables = sorted(path.name for path in (folder / "plots").iterdir())
+    assert tables == ["accuracy.csv", "confusion.csv", "loss.csv", "pictures"]
+
+
+def test_predictions_are_the_networks(folder: Path) -> None:
+    classifier, _ = load_classifier(folder / "models" / "cs231n" / "1.safetensors")
+    with open_store(folder / "store.h5") as file:
+        faces = read_split(file, Split.private_test)
+    with torch.inference_mode():
+        expected = classifier(torch.from_numpy(faces.images)[:, None]).numpy()
+    splits, provenance = read_predictions(folder / "predictions" / "1.safetensors")
+    np.testing.assert_allclose(splits[Split.private_test].logits, expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(splits[Split.private_test].labels, faces.labels)
+    assert provenance["seed"] == 1
+
+
+def test_metrics_say_where_they_come_from(folder: Path) -> None:
+    content = json.loads((folder / "metrics" / "0.json").read_text())
+    provenance = content["provenance"]
+    assert {"seed", "data_sha256", "recipe", "device", "system", "best_epoch"} <= set(provenance)
+    splits, _ = read_predictions(folder / "predictions" / "0.safetensors")
+    private = splits[Split.private_test]
+    assert content["PrivateTest"]["accuracy"] == pytest.approx((private.predicted == private.labels).mean(), abs=1e-6)
+
+
+def test_a_second_evaluation_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    evaluate_system(folder / "models" / "cs231n", folder / "store.h5", places(tmp_path), SETTINGS)
+    for kind in ("predictions", "metrics", "plots"):
+        for path in (tmp_path / kind).rglob("*.*"):
+            assert path.read_bytes() == (folder / kind / path.relative_to(tmp_path / kind)).read_bytes(), path
+
+
+def test_a_system_that_was_not_run(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / NOT_RUN).write_text("not here\n")
+    evaluate_system(tmp_path / "models", folder / "store.h5", places(tmp_path), SETTINGS)
+    assert (tmp_path / "metrics" / NOT_RUN).read_text() == "not here\n"
+    assert (tmp_path / "plots" / "loss.csv").read_text() == "seed,epoch,split,loss\n"
+    assert read_seeds(tmp_path / "predictions") == ({}, {})
+
+
+def test_predictions_survive_a_file(tmp_path: Path) -> None:
+    splits = both()
+    write_predictions(tmp_path / "0.safetensors", splits, {"seed": 3})
+    read, provenance = read_predictions(tmp_path / "0.safetensors")
+    assert provenance == {"seed": 3}
+    for split, expected in splits.items():
+        np.testing.assert_array_equal(read[split].logits, expected.logits)
+        np.testing.assert_array_equal(read[split].in_training, expected.in_training)
+
+
+def test_the_best_seed_on_public_test_is_published(folder: Path, tmp_path: Path) -> None:
+    publish(folder / "models", tmp_path / "published", ("cs231n",))
+    index = json.loads((tmp_path / "published" / "index.json").read_text())
+    accuracies = [
+        load_classifier(folder / "models" / "cs231n" / f"{seed}.safetensors")[1]["validation_accuracy"]
+        for seed in (0, 1)
+    ]
+    assert index["cs231n"]["validation_accuracy"] == max(accuracies)
+    load_classifier(tmp_path / "published" / "cs231n.safetensors")
+
+
+def test_nothing_trained_nothing_published(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no trained seed to publish"):
+        publish(tmp_path, tmp_path / "published", ("cs231n",))

@@ -1,0 +1,91 @@
+"""Every metric against scikit-learn on random logits, and on toys with known answers."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from fer.emotions import EMOTION_NAMES, Split
+from fer.evaluation.metrics import TEST_SETS, class_scores, confusion, measure, scores
+from fer.evaluation.predictions import Predictions
+
+
+def predictions(faces: int = 200, seed: int = 0, *, skill: float = 1.0, leaked: int = 20) -> Predictions:
+    """Random logits that lean towards the label by `skill`."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 7, faces).astype(np.uint8)
+    logits = generator.normal(size=(faces, 7)).astype(np.float32)
+    logits[np.arange(faces), labels] += skill
+    return Predictions(logits, labels, np.arange(faces), np.arange(faces) < leaked)
+
+
+def both(**changes: Any) -> dict[Split, Predictions]:
+    return {Split.public_test: predictions(seed=1, **changes), Split.private_test: predictions(seed=2, **changes)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.integers(20, 200), st.floats(0, 3))
+def test_scores_are_scikit_learns(seed: int, faces: int, skill: float) -> None:
+    drawn = predictions(faces, seed, skill=skill)
+    measured = scores(drawn)
+    assert measured["accuracy"] == pytest.approx(sk.accuracy_score(drawn.labels, drawn.predicted))
+    assert measured["macro_f1"] == pytest.approx(
+        sk.f1_score(drawn.labels, drawn.predicted, average="macro", zero_division=0)
+    )
+    recall = sk.recall_score(drawn.labels, drawn.predicted, labels=np.unique(drawn.labels), average="macro")
+    assert measured["balanced_accuracy"] == pytest.approx(recall)
+    assert measured["top2_accuracy"] == pytest.approx(
+        sk.top_k_accuracy_score(drawn.labels, drawn.logits, k=2, labels=range(7))
+    )
+    assert measured["log_loss"] == pytest.approx(
+        sk.log_loss(drawn.labels, drawn.probabilities, labels=range(7)), rel=1e-6
+    )
+
+
+def test_class_scores_are_scikit_learns() -> None:
+    drawn = predictions(400, 5)
+    report = sk.precision_recall_fscore_support(drawn.labels, drawn.predicted, labels=range(7))
+    for name, *expected in zip(EMOTION_NAMES, *report, strict=True):
+        own = class_scores(confusion(drawn))[name]
+        assert [own["precision"], own["recall"], own["f1"], own["support"]] == pytest.approx(expected)
+        assert own["accuracy"] == own["recall"]
+
+
+def test_confusion_has_the_actual_class_in_its_row() -> None:
+    logits = np.zeros((1, 7), np.float32)
+    logits[0, 4] = 1.0
+    counts = confusion(Predictions(logits, np.array([2], np.uint8), np.array([0]), np.array([False])))
+    assert counts[2, 4] == counts.sum() == 1
+
+
+def test_the_leak_free_set_leaves_the_leaked_faces_out() -> None:
+    measured = measure(both(), resamples=100, bootstrap_seed=0)
+    assert list(measured) == list(TEST_SETS)
+    assert measured["PrivateTest"]["faces"] == 200
+    assert measured["PrivateTest_leak_free"]["faces"] == 180
+    private = both()[Split.private_test]
+    clean = private.predicted[20:] == private.labels[20:]
+    assert measured["PrivateTest_leak_free"]["accuracy"] == pytest.approx(clean.mean())
+
+
+def test_intervals_hold_the_accuracy_and_the_content_is_json() -> None:
+    for entry in measure(both(), resamples=500, bootstrap_seed=0).values():
+        assert entry["accuracy_low"] < entry["accuracy"] < entry["accuracy_high"]
+    json.dumps(measure(both(), resamples=10, bootstrap_seed=0), allow_nan=False)
+
+
+def test_scores_that_are_not_finite_are_an_error() -> None:
+    broken = both()
+    broken[Split.public_test].logits[3, 1] = np.nan
+    with pytest.raises(ValueError, match="PublicTest: the network's scores are not finite"):
+        measure(broken, resamples=10, bootstrap_seed=0)
+
+
+def test_a_perfect_network() -> None:
+    measured = scores(predictions(skill=100.0))
+    assert measured["accuracy"] == measured["macro_f1"] == measured["balanced_accuracy"] == 1.0
+    assert measured["log_loss"] == pytest.approx(0.0, abs=1e-9)
