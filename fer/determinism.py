@@ -1,14 +1,11 @@
-"""Seeds, threads, precision, memory: what must be set before the first tensor for two runs to give the same bytes."""
+"""Seeds, threads and precision: what must be set before the first tensor for two runs to give the same bytes."""
 
-import ctypes
 import hashlib
 import os
-import sys
 
 import torch
 
-# mallopt's parameter numbers in glibc's malloc.h
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+from fer.errors import UserError
 
 
 def prepare(threads: int) -> None:
@@ -20,21 +17,6 @@ def prepare(threads: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.set_float32_matmul_precision("high")
-    keep_freed_memory()
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc to reuse freed memory instead of giving it back to the kernel after every step.
-
-    An activation of 15 MB is otherwise mapped, faulted in page by page and unmapped in each step; for the teacher at
-    batch 50 that was a third of the time on two cores.
-    """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt:
-            mallopt(M_MMAP_MAX, 0)
-            mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-            mallopt(M_TOP_PAD, 64 << 20)
 
 
 def derived_seed(*parts: int | str) -> int:
@@ -44,9 +26,9 @@ def derived_seed(*parts: int | str) -> int:
 
 
 def pick_device(wanted: str) -> torch.device:
-    """`auto` is the GPU where there is one. Raises ValueError for a cuda that is not there."""
+    """`auto` is the GPU where there is one. Raises UserError for a cuda that is not there."""
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise ValueError("train.device=cuda: no CUDA device here; allowed: auto, cpu")
+        raise UserError("train.device=cuda: no CUDA device here; allowed: auto, cpu")
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wanted)

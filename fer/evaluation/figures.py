@@ -32,6 +32,7 @@ STYLE: Any = {
     "grid.color": "#e6e6e6",
     "legend.frameon": False,
 }
+OFFSETS = dict(zip(TEST_SETS, (-0.2, 0.0, 0.2), strict=True))  # a system's three lines, around its own height
 mpl.use("Agg")
 
 
@@ -101,7 +102,12 @@ def class_accuracy(counts: NDArray[np.int64], path: Path) -> None:
     people = [100 * HUMAN_CLASS_ACCURACY[name] for name in EMOTION_NAMES]
     with drawing(path, size=(7.6, 3.8)) as (_, axis):
         bars = axis.bar(EMOTION_NAMES, shares, color=BLUE, width=0.62, label="network, PrivateTest")
-        axis.bar_label(bars, fmt="%.0f", label_type="center", color="white")
+        for bar in bars:  # at the foot: a rare class's bar is lower than its number
+            short = bar.get_height() < 8
+            axis.annotate(
+                f"{bar.get_height():.0f}", (bar.get_x() + bar.get_width() / 2, bar.get_height() if short else 0),
+                xytext=(0, 4), textcoords="offset points", ha="center", color="#222222" if short else "white",
+            )  # fmt: skip
         axis.plot(EMOTION_NAMES, people, "D", color=ORANGE, markersize=7, label="people, posed photographs")
         axis.set(ylim=(0, 108), ylabel="per cent right", title="Accuracy per emotion")
         axis.grid(axis="x", visible=False)
@@ -140,18 +146,18 @@ def system_accuracy(summary: Mapping[str, Any], path: Path) -> None:
     """A dot with its 95 % interval for each system and test set; a cross for what the report printed."""
     systems = [(name, entry) for name, entry in summary["systems"].items() if entry["seeds"]]
     with drawing(path, size=(8.2, 1.5 + 0.62 * len(systems))) as (_, axis):
-        for place, (test_set, colour) in enumerate(zip(TEST_SETS, (GREY, BLUE, ORANGE), strict=True)):
+        for test_set, colour in zip(TEST_SETS, (GREY, BLUE, ORANGE), strict=True):
             scores = [entry[test_set] for _, entry in systems]
             means = np.array([100 * score["accuracy"] for score in scores])
             low = means - [100 * score["accuracy_low"] for score in scores]
             high = [100 * score["accuracy_high"] for score in scores] - means
-            heights = np.arange(len(systems)) + 0.2 * (place - 1)
+            heights = np.arange(len(systems)) + OFFSETS[test_set]
             label = test_set.replace("_", ", ").replace("leak, free", "leak-free")
             axis.errorbar(
                 means, heights, xerr=np.clip([low, high], 0, None), fmt="o", color=colour, capsize=3, label=label
             )
         printed = [
-            (100 * entry["reported"]["accuracy"], place)
+            (100 * entry["reported"]["accuracy"], place + OFFSETS[entry["reported"]["split"]])
             for place, (_, entry) in enumerate(systems)
             if has_number(entry)
         ]

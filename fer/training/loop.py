@@ -1,5 +1,6 @@
 """The one training loop: teacher, students and every other system differ in what is passed in, not in the loop."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from fer.data.batches import Batch, DeviceFaces, training_batches
 from fer.determinism import derived_seed
 from fer.emotions import Split
+from fer.errors import UserError
 from fer.models.classifier import predict
 from fer.params import Recipe
 from fer.training.checkpoint import Checkpoint
@@ -72,7 +74,7 @@ def train(
 
     An epoch is a function of the state before it, the seed and its number alone: nothing else is carried over, so a
     run that was interrupted ends in the same bytes as one that was not. `validation` selects the epoch and must be
-    PublicTest: a ValueError keeps every other split out.
+    PublicTest: a ValueError keeps every other split out. Raises UserError for a training that diverges.
     """
     if (training.split, validation.split) != (Split.training, Split.public_test):
         asked = f"training on {training.split}, selecting on {validation.split}"
@@ -93,6 +95,10 @@ def train(
             precision=precision,
             progress=lambda faces, done=number: progress(done, faces / len(training), None),  # type: ignore[misc]
         )
+        if not math.isfinite(train_loss):
+            raise UserError(
+                f"epoch {number + 1}: the loss is not finite; a lower learning_rate than {rate:.3g} may help"
+            )
         validation_loss, validation_accuracy = validate(classifier, validation, precision)
         epoch = Epoch(number + 1, rate, train_loss, train_accuracy, validation_loss, validation_accuracy)
         run.history.append(epoch)

@@ -26,7 +26,7 @@ SCORES = {"accuracy": 0.6, "accuracy_low": 0.55, "accuracy_high": 0.65}
 SETS = dict.fromkeys(("PublicTest", "PrivateTest", "PrivateTest_leak_free"), SCORES)
 SUMMARY: dict[str, Any] = {
     "systems": {
-        "a": {"seeds": 1, "reported": {"accuracy": 0.58}, **SETS},
+        "a": {"seeds": 1, "reported": {"accuracy": 0.58, "split": "PublicTest"}, **SETS},
         "b": {"seeds": 2, "reported": None, **SETS},
         "absent": {"seeds": 0, "reported": None},
     }

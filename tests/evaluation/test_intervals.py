@@ -48,8 +48,8 @@ def test_mcnemar_by_hand() -> None:
     """b = 1, c = 6: two-sided exact p = 2 * (1 + 7) / 2**7 = 0.125."""
     first = np.array([True] * 1 + [False] * 6 + [True] * 10)
     second = np.array([False] * 1 + [True] * 6 + [True] * 10)
-    assert mcnemar(first, second) == (1, 6, pytest.approx(0.125))
-    assert mcnemar(second, first) == (6, 1, pytest.approx(0.125))
+    assert mcnemar(first, second) == pytest.approx((1, 6, 0.125))
+    assert mcnemar(second, first) == pytest.approx((6, 1, 0.125))
     assert mcnemar(first, first) == (0, 0, 1.0)
 
 

@@ -20,7 +20,6 @@ from fer.evaluation.tables import (
 from fer.reports import REPORTED, Reported
 from tests.evaluation.test_metrics import predictions
 
-
 NOTHING: Any = {"reported": {}, "parameters": {}, "resamples": 10, "bootstrap_seed": 0}
 
 

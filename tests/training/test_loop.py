@@ -13,6 +13,7 @@ from fer.data.batches import DeviceFaces, training_batches
 from fer.data.store import Faces
 from fer.determinism import derived_seed
 from fer.emotions import Split
+from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation
 from fer.params import Recipe
 from fer.training.checkpoint import Checkpoint
@@ -150,6 +151,11 @@ def test_only_training_trains_and_only_public_test_selects(tmp_path: Path, train
             checkpoint=Checkpoint(tmp_path / "run.pt"),
             progress=lambda *_: None,
         )
+
+
+def test_a_training_that_diverges_ends_with_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"epoch \d: the loss is not finite; a lower learning_rate"):
+        run(tmp_path, learning_rate=1e30, optimiser="sgd", epochs=9)
 
 
 def epoch(number: int, loss: float, accuracy: float) -> Epoch:

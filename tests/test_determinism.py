@@ -1,0 +1,32 @@
+"""Seeds and devices: known answers, and what is not there says so."""
+
+import pytest
+import torch
+
+from fer.determinism import derived_seed, describe_device, pick_device, pick_precision
+from fer.errors import UserError
+
+
+def test_a_derived_seed_is_the_same_everywhere_and_fits_torch() -> None:
+    assert derived_seed(0, "epoch", 1) == 1583786290671302529
+    seeds = {derived_seed(seed, name, number) for seed in range(5) for name in "ab" for number in range(5)}
+    assert len(seeds) == 50
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there() -> None:
+    assert pick_device("auto").type == "cpu"
+    with pytest.raises(UserError, match=r"train\.device=cuda: no CUDA device here; allowed: auto, cpu"):
+        pick_device("cuda")
+
+
+def test_precision_by_name_and_by_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    assert pick_precision("float32", cpu) is torch.float32
+    assert pick_precision("bfloat16", cpu) is torch.bfloat16
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    for hardware, expected in ((False, torch.float32), (True, torch.bfloat16)):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda hardware=hardware: hardware)
+        assert pick_precision("auto", cpu) is expected
+    assert describe_device(cpu).startswith("cpu ")

@@ -1,0 +1,48 @@
+"""Files appear whole or not at all, with the same bytes for the same content."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from fer.files import replacing, rounded, sha256_of, write_json, write_text
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError, match="cut"), replacing(path) as temporary:
+        temporary.write_text("ne")
+        raise RuntimeError("cut")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "c.txt", "new")
+    assert (tmp_path / "a" / "b" / "c.txt").read_text() == "new"
+
+
+def test_json_is_sorted_rounded_and_ends_its_line(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"b": 0.1 + 0.2, "a": [1 / 3, {"c": (2.0,)}], "n": None, "i": 7, "t": True})
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text) == {"a": [0.333333, {"c": [2.0]}], "b": 0.3, "i": 7, "n": None, "t": True}
+    assert text.endswith("}\n")
+    assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def test_json_holds_no_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rounding_leaves_whole_numbers_alone() -> None:
+    assert rounded({"a": 12345678901234567}) == {"a": 12345678901234567}
+    assert rounded(0.12345678) == 0.123457
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc" * 100_000)
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
