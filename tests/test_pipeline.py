@@ -142,7 +142,7 @@ def wait_for(condition: Any, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
+        time.sleep(0.02 if seconds < 600 else 5)
 
 
 @pytest.mark.parametrize("whole_tree", [True, False])
@@ -163,6 +163,17 @@ def test_a_killed_repro_goes_on_and_ends_in_the_same_bytes(clone: Clone, whole_t
     assert "epoch 1/" not in result.stderr
     assert clone.outs(TEACHER) == expected
     assert not list(checkpoints.glob("*.pt"))
+    assert clone.status() == ""
+
+
+@pytest.mark.full
+def test_queued_experiments_run_and_stand_in_the_table(clone: Clone) -> None:
+    clone.run("dvc", "exp", "run", "--queue", "-S", "systems.cs231n.learning_rate=0.003,0.004")
+    clone.run("dvc", "queue", "start")
+    wait_for(lambda: clone.run("dvc", "queue", "status").stdout.count("Success") == 2, seconds=900)
+    shown = clone.run("dvc", "exp", "show", "--csv").stdout
+    assert "0.003" in shown
+    assert "0.004" in shown
     assert clone.status() == ""
 
 

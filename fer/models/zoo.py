@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
@@ -31,6 +32,37 @@ MODELS: dict[str, Row] = {
         source="report 000, best network: 32, 64, 96, 128 filters of 3x3 with batch norm, ReLU, pool; hidden 200",
         left_open="initialisation (He); no bias before batch normalisation",
         parameters=417_255,
+    ),
+    "le_shallow": Row(
+        build=partial(plain.le, blocks=((64, 3), (128, 5)), hidden=(256,)),
+        source="report 001, shallow: conv 64 3x3, conv 128 5x5, each norm, ReLU, pool, dropout 0.25; hidden 256",
+        left_open="padding (same), norm and dropout of the hidden layer (as the convolutions'), initialisation (He)",
+        parameters=4_926_919,
+    ),
+    "le_deep": Row(
+        build=partial(plain.le, blocks=((64, 3), (128, 5), (512, 3), (512, 3)), hidden=(256, 512)),
+        source="report 001, deep: the shallow one's two, two of 512 3x3; hidden 256 and 512",
+        left_open="padding (same), norm and dropout of the hidden layers (as the convolutions'), initialisation (He)",
+        parameters=4_473_543,
+    ),
+    "tuwani": Row(
+        build=plain.tuwani,
+        source="report 002: 3x3 valid convs 16,16,32,32,64,64 with norm, pool and dropout a pair; hidden 256; "
+        "141,303 parameters in Keras's count, which has the 960 running statistics too",
+        left_open="dropout rate (0.25), initialisation (He)",
+        parameters=140_343,
+    ),
+    "lausanne_cnn1": Row(
+        build=partial(plain.lausanne, filters=(32, 64), hidden=(128,)),
+        source="Lausanne report, CNN1: two convolutions with ReLU and max-pool, two fully connected layers",
+        left_open="filters (32, 64 of 3x3), hidden units (128), initialisation (He)",
+        parameters=1_199_495,
+    ),
+    "lausanne_cnn2": Row(
+        build=partial(plain.lausanne, filters=(32, 64, 128), hidden=(256, 128)),
+        source="Lausanne report, CNN2: one more convolution with max-pool, one more fully connected layer",
+        left_open="filters (32, 64, 128 of 3x3), hidden units (256, 128), initialisation (He)",
+        parameters=1_306_375,
     ),
 }
 

@@ -18,12 +18,14 @@ LABELS = torch.tensor([0, 2, 4, 6])
 @pytest.mark.parametrize("name", MODELS)
 def test_forward_backward_and_a_step(name: str) -> None:
     classifier = Classifier(Normalisation(128.0, 64.0), build(name))
+    torch.manual_seed(0)  # the same dropout before and after the step
     scores = classifier(IMAGES)
     assert scores.shape == (4, 7)
     before = F.cross_entropy(scores, LABELS)
     before.backward()  # type: ignore[no-untyped-call]
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in classifier.parameters())
     torch.optim.SGD(classifier.parameters(), lr=1e-5).step()
+    torch.manual_seed(0)
     assert F.cross_entropy(classifier(IMAGES), LABELS) < before
 
 
@@ -72,6 +74,33 @@ def test_cs231n_is_what_report_000_says() -> None:
 
 def test_baseline_is_what_report_000_says() -> None:
     assert layer_kinds("cs231n_baseline") == ["Conv2d", "MaxPool2d", "ReLU", "Flatten", "Linear", "ReLU", "Linear"]
+
+
+def test_tuwani_has_the_size_that_report_002_prints() -> None:
+    """Keras counts the running mean and variance of batch normalisation as parameters that are not trained."""
+    network = build("tuwani")
+    trainable = sum(parameter.numel() for parameter in network.parameters())
+    statistics = sum(buffer.numel() for buffer in network.buffers() if buffer.is_floating_point())
+    assert (trainable, trainable + statistics) == (140_343, 141_303)
+
+
+@pytest.mark.parametrize(
+    ("name", "filters", "sides", "units"),
+    [
+        ("le_shallow", [64, 128], [3, 5], [256, 7]),
+        ("le_deep", [64, 128, 512, 512], [3, 5, 3, 3], [256, 512, 7]),
+        ("tuwani", [16, 16, 32, 32, 64, 64], [3] * 6, [256, 7]),
+        ("lausanne_cnn1", [32, 64], [3, 3], [128, 7]),
+        ("lausanne_cnn2", [32, 64, 128], [3, 3, 3], [256, 128, 7]),
+    ],
+)
+def test_layers_are_the_reports(name: str, filters: list[int], sides: list[int], units: list[int]) -> None:
+    layers = list(build(name).modules())
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in convolutions] == filters
+    assert [layer.kernel_size for layer in convolutions] == [(side, side) for side in sides]
+    assert [layer.out_features for layer in layers if isinstance(layer, nn.Linear)] == units
+    assert any(isinstance(layer, nn.BatchNorm2d) for layer in layers) is not name.startswith("lausanne")
 
 
 def test_pool_before_relu_is_the_same_function() -> None:
