@@ -99,7 +99,7 @@ def tuwani(pairs: tuple[int, ...] = (16, 32, 64), hidden: int = 256, dropout: fl
 
 
 def lausanne(filters: tuple[int, ...], hidden: tuple[int, ...]) -> nn.Sequential:
-    """The Lausanne report's own networks: 3x3 convolution, ReLU, 2x2 max-pool for each of `filters`, then affine layers.
+    """The Lausanne report's networks: 3x3 convolution, ReLU, 2x2 max-pool for each of `filters`, then affine layers.
 
     (N, 1, 48, 48) -> (N, 7), without batch normalisation or dropout.
     """
