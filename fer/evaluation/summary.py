@@ -94,9 +94,9 @@ def compare(names: tuple[str, str], systems: tuple[Seeds, Seeds], bootstrap: dic
     """Two systems on the same faces: per seed McNemar's b, c and p; the difference of their mean accuracies."""
     shared = sorted(set(systems[0]) & set(systems[1]))
     if not shared:
-        return {"seeds": 0, "sentence": f"{names[0]} and {names[1]} have no seed in common yet"}
+        return {"first": names[0], "second": names[1], "seeds": 0}
     first, second = (runs_by_test_set({seed: system[seed] for seed in shared}) for system in systems)
-    result: dict[str, Any] = {"seeds": len(shared)}
+    result: dict[str, Any] = {"first": names[0], "second": names[1], "seeds": len(shared)}
     for test_set in TEST_SETS:
         same_faces(names, test_set, first[test_set], second[test_set])
         right, other = correctness(first[test_set]), correctness(second[test_set])
@@ -109,22 +109,7 @@ def compare(names: tuple[str, str], systems: tuple[Seeds, Seeds], bootstrap: dic
                 str(seed): mcnemar(*answers)._asdict() for seed, *answers in zip(shared, right, other, strict=True)
             },
         }
-    return result | {"sentence": sentence(names, result, Split.private_test)}
-
-
-def sentence(names: tuple[str, str], result: Mapping[str, Any], test_set: str) -> str:
-    """The comparison in words, the better system first; shown means that the interval leaves out zero."""
-    difference = result[test_set]["difference"]
-    low, high = result[test_set]["difference_low"], result[test_set]["difference_high"]
-    seeds = f"{result['seeds']} seed{'s' if result['seeds'] > 1 else ''}"
-    if difference == 0:
-        return f"{names[0]} and {names[1]} are equally good on {test_set} over {seeds}"
-    if difference < 0:
-        names, difference, low, high = (names[1], names[0]), -difference, -high, -low
-    return (
-        f"{names[0]} is better than {names[1]} by {100 * difference:.1f} points on {test_set} over {seeds}, "
-        f"95 % interval {100 * low:.1f} to {100 * high:.1f}: {'shown' if low > 0 else 'not shown'}"
-    )
+    return result
 
 
 def runs_by_test_set(seeds: Seeds) -> dict[str, list[Predictions]]:

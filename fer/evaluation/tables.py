@@ -67,10 +67,31 @@ def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def results_block(summary: Mapping[str, Any]) -> str:
     """What stands between the README's marks: both tables and a sentence for each pair."""
-    sentences = "\n".join(f"- {pair['sentence']}" for pair in summary["pairs"].values())
+    sentences = "\n".join(f"- {sentence(pair)}" for pair in summary["pairs"].values())
     return (
         f"{markdown(HEADER, result_rows(summary))}\n\n{sentences}\n\n"
         f"Per class on PrivateTest, per cent:\n\n{markdown(class_header(summary), class_rows(summary))}"
+    )
+
+
+def sentence(pair: Mapping[str, Any], test_set: str = Split.private_test) -> str:
+    """The comparison in words, the better system first; shown means that the interval leaves out zero."""
+    better, worse = pair["first"], pair["second"]
+    if pair["seeds"] == 0:
+        return f"{better} and {worse} have no seed in common yet"
+    difference = pair[test_set]["difference"]
+    low, high = pair[test_set]["difference_low"], pair[test_set]["difference_high"]
+    seeds = f"{pair['seeds']} seed{'s' if pair['seeds'] > 1 else ''}"
+    if difference == 0:
+        return f"{better} and {worse} are equally good on {test_set} over {seeds}"
+    if difference < 0:
+        better, worse, difference, low, high = worse, better, -difference, -high, -low
+    tests = pair[test_set]["mcnemar"].values()
+    p_values = ", ".join(f"{test['p']:.2g}" if test["p"] >= 1e-6 else "< 1e-6" for test in tests)
+    return (
+        f"{better} is better than {worse} by {100 * difference:.1f} points on {test_set} over {seeds}, "
+        f"95 % interval {100 * low:.1f} to {100 * high:.1f}: {'shown' if low > 0 else 'not shown'} "
+        f"(McNemar p: {p_values})"
     )
 
 
@@ -92,4 +113,4 @@ def print_results(summary: Mapping[str, Any], title: str, console: Console) -> N
         table.add_row(*(row[place] for place in columns))
     console.print(table)
     for pair in summary["pairs"].values():
-        console.print(f"- {pair['sentence']}")
+        console.print(f"- {sentence(pair)}")

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from fer.emotions import Split
-from fer.evaluation.summary import sentence, summarise, verdict
+from fer.evaluation.summary import summarise, verdict
 from fer.evaluation.tables import (
     HEADER,
     class_rows,
@@ -16,6 +16,7 @@ from fer.evaluation.tables import (
     replace_between_marks,
     result_rows,
     results_block,
+    sentence,
 )
 from fer.reports import REPORTED, Reported
 from tests.evaluation.test_metrics import predictions
@@ -64,17 +65,23 @@ def test_pairs_are_tested_over_shared_seeds(summary: dict[str, Any]) -> None:
     pair = summary["pairs"]["strong_vs_weak"]
     assert pair["seeds"] == 1
     assert pair["PrivateTest"]["mcnemar"]["0"]["p"] < 1e-6
-    assert pair["sentence"].endswith(": shown")
-    assert "no seed in common" in summary["pairs"]["strong_vs_absent"]["sentence"]
+    assert sentence(pair).endswith(": shown (McNemar p: < 1e-6)")
+    assert "no seed in common" in sentence(summary["pairs"]["strong_vs_absent"])
+
+
+def pair(difference: float, low: float, high: float, seeds: int) -> dict[str, Any]:
+    tests = {str(seed): {"b": 6, "c": 1, "p": 0.125} for seed in range(seeds)}
+    scores = {"difference": difference, "difference_low": low, "difference_high": high, "mcnemar": tests}
+    return {"first": "teacher", "second": "student", "seeds": seeds, "PrivateTest": scores}
 
 
 def test_sentences_put_the_better_one_first() -> None:
-    result = {"seeds": 3, "PrivateTest": {"difference": -0.006, "difference_low": -0.015, "difference_high": 0.003}}
-    assert sentence(("teacher", "student"), result, "PrivateTest") == (
-        "student is better than teacher by 0.6 points on PrivateTest over 3 seeds, 95 % interval -0.3 to 1.5: not shown"
+    assert sentence(pair(-0.006, -0.015, 0.003, seeds=2)) == (
+        "student is better than teacher by 0.6 points on PrivateTest over 2 seeds, "
+        "95 % interval -0.3 to 1.5: not shown (McNemar p: 0.12, 0.12)"
     )
-    equal = {"seeds": 1, "PrivateTest": {"difference": 0.0, "difference_low": -0.1, "difference_high": 0.1}}
-    assert "equally good" in sentence(("a", "b"), equal, "PrivateTest")
+    assert "teacher is better than student" in sentence(pair(0.02, 0.01, 0.03, seeds=1))
+    assert "equally good" in sentence(pair(0.0, -0.1, 0.1, seeds=1))
 
 
 def test_different_faces_cannot_be_paired() -> None:
