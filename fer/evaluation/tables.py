@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -105,8 +106,9 @@ def replace_between_marks(text: str, name: str, block: str) -> str:
 
 def print_results(summary: Mapping[str, Any], title: str, console: Console) -> None:
     """The results table for a terminal of 80 columns, without what only the README has room for."""
-    columns = [place for place, name in enumerate(HEADER) if name not in {"parameters", "macro-F1", "verdict"}]
-    table = Table(title=title, title_justify="left", caption="accuracy in per cent, mean ± deviation over seeds")
+    columns = [place for place, name in enumerate(HEADER) if name not in {"parameters", "macro-F1", "verdict", "seeds"}]
+    caption = "accuracy in per cent, mean ± deviation over seeds"
+    table = Table(title=title, title_justify="left", caption=caption, box=SIMPLE_HEAD, pad_edge=False)
     for place in columns:
         table.add_column(HEADER[place], justify="right" if place else "left", no_wrap=True)
     for row in result_rows(summary):
