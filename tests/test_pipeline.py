@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-SMALL = {"faces: 1400": "faces: 160", "max_epochs: 14": "max_epochs: 3", "resamples: 10000": "resamples: 200"}
+SMALL = {"faces: 1400": "faces: 160", "max_epochs: 14": "max_epochs: 6", "resamples: 10000": "resamples: 200"}
 TEACHER = "train@synthetic-cs231n"
 
 

@@ -75,7 +75,7 @@ def test_a_student_starts_elsewhere_and_depends_on_its_teacher(store: Path, tmp_
 
 
 def test_a_killed_worker_is_an_error_and_the_next_call_goes_on(store: Path, tmp_path: Path) -> None:
-    train_seeds(jobs(store, tmp_path / "whole", recipe=recipe(epochs=6)), workers=1)
+    train_seeds(jobs(store, tmp_path / "whole", recipe=recipe(epochs=15)), workers=1)
 
     def kill_one_worker() -> None:
         while True:
@@ -92,9 +92,9 @@ def test_a_killed_worker_is_an_error_and_the_next_call_goes_on(store: Path, tmp_
 
     threading.Thread(target=kill_one_worker, daemon=True).start()
     with pytest.raises(TrainingError, match="a training process was killed"):
-        train_seeds(jobs(store, tmp_path / "cut", recipe=recipe(epochs=6)), workers=2)
+        train_seeds(jobs(store, tmp_path / "cut", recipe=recipe(epochs=15)), workers=2)
     assert list((tmp_path / ".checkpoints").glob("*.pt"))
-    train_seeds(jobs(store, tmp_path / "cut", recipe=recipe(epochs=6)), workers=2)
+    train_seeds(jobs(store, tmp_path / "cut", recipe=recipe(epochs=15)), workers=2)
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
