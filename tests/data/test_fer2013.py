@@ -19,14 +19,12 @@ from fer.data.fer2013 import (
     MAX_LINE,
     Chunk,
     Fer2013Error,
-    Reason,
     Rejected,
     ingest,
-    parse_batch,
-    parse_row,
     read_chunks,
     write_clean,
 )
+from fer.data.pixels import Reason, parse_batch, parse_row
 from fer.data.store import open_store, read_split
 from fer.data.synthetic import PLANTED, split_sizes, write_synthetic_csv
 from fer.emotions import EMOTION_NAMES, IMAGE_SIZE, PIXELS, Emotion, Split
