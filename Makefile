@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 
-.PHONY: help repro fer2013 test test-full lint check-format clean
+.PHONY: help repro zoo fer2013 test test-full lint check-format clean
 
 help:
 	@echo "make repro               the whole graph on the drawn dataset, then the results table"
+	@echo "make zoo                 every system once on the drawn dataset, as short as it gets"
 	@echo "make fer2013 CSV=path    the same on the real data (without CSV: from Kaggle)"
 	@echo "make test                lint, types and tests (10 minutes at most)"
 	@echo "make test-full           the slow tests too; FER2013_CSV=path adds those on the real data"
@@ -24,6 +25,11 @@ $(BIN)/.development: $(BIN)/.runtime requirements-dev.txt
 	@touch $@
 
 repro: $(BIN)/.runtime
+	dvc repro
+	@python -m fer results
+
+zoo: $(BIN)/.runtime
+	@python -m fer dataset zoo
 	dvc repro
 	@python -m fer results
 
@@ -44,4 +50,4 @@ test-full: lint
 	python -m pytest
 
 clean:
-	rm -rf $(VENV) .checkpoints .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .checkpoints .features .mypy_cache .ruff_cache .pytest_cache .hypothesis

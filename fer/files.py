@@ -1,5 +1,6 @@
 """Writing files whole: beside their place first, then renamed, so that a kill leaves the old file or the new one."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +20,15 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Waits until no other process holds `path`, a file that exists for this alone, and holds it for the block."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def rounded(value: Any, digits: int = 6) -> Any:

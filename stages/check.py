@@ -1,23 +1,40 @@
-"""check: params.yaml is read whole and validated, before any other stage removes or writes anything."""
+"""check: params.yaml is valid, before any other stage removes or writes anything; and what the others depend on.
+
+Writes to {out}: `code/{stage}.txt`, the modules that a stage's result comes from; `networks/{system}.txt`, a system's
+network layer by layer; and `params.txt`, always the same. What depends on a file that stays the same does not run.
+"""
 
 from pathlib import Path
 
 import click
+import torch
 
+from fer.code import code_of
 from fer.files import write_text
-from fer.models.zoo import require_networks
+from fer.models.zoo import MODELS, build, layout, require_networks
 from fer.params import load_params
 from stages import clear_errors
 
 
 @click.command(help=__doc__)
+@click.option("--dataset", required=True)
+@click.option("--stages", required=True, help="names, separated by commas")
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @clear_errors
-def main(*, out: Path) -> None:
+def main(*, dataset: str, stages: str, out: Path) -> None:
     params = load_params()
-    require_networks({name: system.model for name, system in params.systems.items()})
-    # Always the same content: what depends on this file runs after the check, and not again because of it.
-    write_text(out, "params.yaml is valid\n")
+    require_networks(params.systems)
+    limits = params.datasets[dataset]
+    for name, system in params.systems.items():
+        recipe = system.recipe(
+            max_epochs=limits.max_epochs, max_input_size=limits.max_input_size, smallest=MODELS[system.model].smallest
+        )
+        with torch.device("meta"):
+            network = build(system.model, layers=recipe.layers.changes(), side=recipe.input_size)
+        write_text(out / "networks" / f"{name}.txt", layout(network))
+    for stage in stages.split(","):
+        write_text(out / "code" / f"{stage}.txt", code_of(stage))
+    write_text(out / "params.txt", "params.yaml is valid\n")
 
 
 if __name__ == "__main__":

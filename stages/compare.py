@@ -29,7 +29,6 @@ def main(
         predictions,
         store,
         Places(metrics, plots, figures, readme),
-        systems=[name for name, system in params.systems.items() if dataset in system.datasets],
         pairs=params.compare.pairs,
         resamples=params.evaluate.resamples,
         bootstrap_seed=params.evaluate.bootstrap_seed,

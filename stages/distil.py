@@ -4,11 +4,10 @@ from pathlib import Path
 
 import click
 
+from fer.not_run import leave_note
 from fer.params import load_params
-from fer.training.runs import train_or_skip
 from fer.training.watchdog import die_with_dvc
 from stages import clear_errors
-from stages.jobs import seed_jobs
 
 PATH = click.Path(path_type=Path)
 
@@ -21,10 +20,14 @@ PATH = click.Path(path_type=Path)
 @click.option("--out", required=True, type=PATH)
 @clear_errors
 def main(*, dataset: str, system: str, teachers: Path, store: Path, out: Path) -> None:
-    die_with_dvc()
     params = load_params()
-    jobs = seed_jobs(params, dataset=dataset, system=system, store=store, out=out, teachers=teachers)
-    train_or_skip(jobs, out, runs=dataset in params.systems[system].datasets, workers=params.train.workers)
+    if dataset not in params.systems[system].datasets:
+        leave_note(out)
+        return
+    from stages.jobs import train_system  # noqa: PLC0415 - importing torch takes longer than leaving a note
+
+    die_with_dvc()
+    train_system(params, dataset=dataset, system=system, store=store, out=out, teachers=teachers)
 
 
 if __name__ == "__main__":

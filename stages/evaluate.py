@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from fer.evaluation.evaluate import Places, Settings, evaluate_system
+from fer.evaluation.plots_data import note_not_run
+from fer.not_run import is_noted
 from fer.params import load_params
 from stages import clear_errors
 
@@ -19,6 +20,11 @@ PATH = click.Path(path_type=Path)
 @click.option("--plots", required=True, type=PATH)
 @clear_errors
 def main(*, models: Path, store: Path, predictions: Path, metrics: Path, plots: Path) -> None:
+    if is_noted(models):
+        note_not_run(predictions, metrics, plots)
+        return
+    from fer.evaluation.evaluate import Places, Settings, evaluate_system  # noqa: PLC0415 - as in stages/train.py
+
     params = load_params()
     settings = Settings(
         **params.evaluate.model_dump(),

@@ -1,59 +1,64 @@
-"""dvc.yaml beside the code: DVC does not follow imports, so each stage's deps must name what its result comes from."""
+"""dvc.yaml beside the code: each stage depends on what its script runs through."""
 
-import ast
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parent.parent
+from fer import code
+from fer.code import OF_STAGE, ROOT, code_of, transitive_imports
+
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
-
-# No result depends on these: they validate, report or stop. A new parameter must not make every training stale.
-WITHOUT_INFLUENCE = {
-    "fer/errors.py",
-    "fer/params.py",
-    "fer/training/progress.py",
-    "fer/training/watchdog.py",
-}
+CHECKED = "data/checked/${item.dataset}"
 
 
-def imports_of(path: Path) -> set[Path]:
-    """The project's own modules that a file imports, as paths."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    files = {ROOT / (name.replace(".", "/") + ".py") for name in names if name.startswith(("fer", "stages"))}
-    return {file for file in files if file.exists()}
+@pytest.mark.parametrize("stage", [name for name in STAGES if name != "check"])
+def test_every_stage_depends_on_its_own_code_and_check_writes_it(stage: str) -> None:
+    assert f"python -m stages.{stage} " in STAGES[stage]["cmd"]
+    assert f"{CHECKED}/code/{stage}.txt" in STAGES[stage]["deps"]
+    assert stage in STAGES["check"]["cmd"].split("--stages ")[1].split(",")
 
 
-def transitive_imports(path: Path) -> set[str]:
-    """Everything under fer/ that a script runs through, relative to the root."""
-    seen, waiting = set(), {path}
-    while waiting:
-        file = waiting.pop()
-        seen.add(file)
-        waiting |= imports_of(file) - seen
-    return {str(file.relative_to(ROOT)) for file in seen if file.is_relative_to(ROOT / "fer")}
+def test_check_runs_when_any_code_changes() -> None:
+    assert {"fer", "stages"} <= set(STAGES["check"]["deps"])
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_name_the_modules_that_a_stage_imports(stage: str) -> None:
-    command = STAGES[stage]["cmd"].split()
-    script = ROOT / (command[command.index("-m") + 1].replace(".", "/") + ".py")
-    declared = {dep for dep in STAGES[stage].get("deps", []) if dep.startswith("fer/")}
-    if stage == "check":
-        assert not declared  # its output is constant: a change of code cannot change it
-        return
-    assert declared == transitive_imports(script) - WITHOUT_INFLUENCE
+@pytest.mark.parametrize("stage", OF_STAGE)
+def test_what_leaves_the_table_out_has_its_own_row_as_text(stage: str) -> None:
+    assert CHECKED + "/networks/${item.system}.txt" in STAGES[stage]["deps"]
 
 
-if __name__ == "__main__":
-    for name, stage in STAGES.items():
-        command = stage["cmd"].split()
-        script = ROOT / (command[command.index("-m") + 1].replace(".", "/") + ".py")
-        print(name, *sorted(transitive_imports(script) - WITHOUT_INFLUENCE), sep="\n      - ")
+def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:
+    files = {
+        "stages/run.py": "from fer.a import thing\nimport numpy\ndef main():\n    from fer.deep import late\n",
+        "fer/a.py": "import fer.b\n",
+        "fer/b.py": "from fer import c\n",
+        "fer/c.py": "",
+        "fer/deep/__init__.py": "",
+        "fer/deep/late.py": "import fer.a\n",
+        "fer/unused.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert transitive_imports(tmp_path / "stages" / "run.py", tmp_path) == set(files) - {"fer/unused.py"}
+
+
+def test_a_change_reaches_the_stages_that_run_it_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hashes(changed: str | None) -> dict[str, str]:
+        monkeypatch.setattr(code, "sha256_of", lambda path: "new" if str(path).endswith(str(changed)) else "old")
+        return {stage: code_of(stage) for stage in STAGES if stage != "check"}
+
+    before = hashes(None)
+
+    def stale(changed: str) -> set[str]:
+        after = hashes(changed)
+        return {stage for stage in before if after[stage] != before[stage]}
+
+    assert stale("fer/training/loop.py") == {"train", "distil", "transfer"}
+    assert stale("fer/models/inception.py") == {"transfer", "evaluate", "publish"}
+    assert stale("fer/evaluation/tables.py") == {"compare"}
+    assert stale("fer/data/synthetic.py") == {"acquire"}
+    assert stale("fer/models/zoo.py") == {"publish"}
+    assert stale("fer/params.py") == set()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from fer.params import PARAMS, ParamsError, load_params
+from fer.params import PARAMS, ParamsError, Recipe, load_params
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,8 +29,22 @@ def test_the_committed_file_is_valid() -> None:
     params = load_params(ROOT / PARAMS)
     assert params.dataset == "synthetic"
     assert params.systems["cs231n"].learning_rate == 0.00127
-    assert params.systems["cs231n"].recipe(None).epochs == 40
-    assert params.systems["cs231n"].recipe(3).epochs == 3
+
+
+def test_a_datasets_caps_reach_the_recipe_and_a_network_keeps_what_it_needs() -> None:
+    system = load_params(ROOT / PARAMS).systems["face_inception_frozen"]
+    whole = system.recipe(max_epochs=None, max_input_size=None, smallest=75)
+    assert (whole.epochs, whole.input_size) == (system.epochs, 112)
+    short = system.recipe(max_epochs=3, max_input_size=48, smallest=75)
+    assert (short.epochs, short.input_size) == (3, 75)
+
+
+def test_options_that_are_off_do_not_count_as_given() -> None:
+    """A run is keyed by what is given: an option that is added later must not make finished runs stale."""
+    systems = load_params(ROOT / PARAMS).systems
+    plain = systems["cs231n"].recipe(max_epochs=None, max_input_size=None, smallest=48)
+    assert set(plain.given) == {name for name, field in Recipe.model_fields.items() if field.is_required()}
+    assert systems["tuwani_augmented"].given["augment"] == {"rotation": 40.0, "shift": 0.2, "shear": 0.2}
 
 
 @pytest.mark.parametrize(
@@ -47,13 +61,18 @@ def test_the_committed_file_is_valid() -> None:
         ("systems.cs231n.epochs", 1.5, "systems.cs231n.epochs: 1.5"),
         ("systems.cs231n.epochs", True, "systems.cs231n.epochs: True"),
         ("systems.cs231n.learnin_rate", 0.1, "systems.cs231n.learnin_rate: no such parameter"),
-        ("systems.cs231n.optimiser", "lion", "systems.cs231n.optimiser: 'lion': input should be 'adam' or 'sgd'"),
+        ("systems.cs231n.optimiser", "lion", "systems.cs231n.optimiser: 'lion': input should be 'adam', 'sgd', "),
         ("systems.cs231n.datasets", ["kaggle"], "systems.cs231n.datasets=kaggle: no such name; known: "),
         ("systems.cs231n.datasets", [], "systems.cs231n_student.datasets=synthetic: no such name"),
-        ("distil.teacher", "resnet", "distil.teacher=resnet: no such name; known: cs231n_baseline, cs231n"),
+        ("distil.teacher", "resnet", "distil.teacher=resnet: no such name; known: cs231n_baseline, "),
         ("distil.alpha", 1.5, "distil.alpha: 1.5: input should be less than or equal to 1"),
-        ("train.systems", ["cs231n"], "systems.cs231n_baseline: must stand once in train.systems or distil.systems"),
+        ("train.systems", ["cs231n"], "systems.cs231n_baseline: must stand once in "),
         ("train.workers", 0, "train.workers: 0"),
+        ("systems.cs231n.augment", {"rotation": 200.0}, "systems.cs231n.augment.rotation: 200.0"),
+        ("systems.cs231n.layers", {"dropout": 1.0}, "systems.cs231n.layers.dropout: 1.0"),
+        ("systems.cs231n.weights", "vgg16_imagenet", "systems.cs231n.weights: systems of transfer.systems have them"),
+        ("systems.vgg16_frozen.weights", None, "systems.vgg16_frozen.weights: systems of transfer.systems have them"),
+        ("systems.cs231n.input_size", 40, "systems.cs231n.input_size: 40"),
         ("dataset", "ferplus", "dataset=ferplus: no such name; known: "),
         ("datasets.synthetic.seeds", [], "datasets.synthetic.seeds"),
         ("datasets.synthetic.seeds", [0, 0], "datasets.synthetic.seeds: [0, 0]: a seed stands there twice"),

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-SMALL = {"faces: 1400": "faces: 160", "max_epochs: 14": "max_epochs: 6", "resamples: 10000": "resamples: 200"}
+SMALL = {"faces: 800 ": "faces: 160 ", "max_epochs: 8 ": "max_epochs: 6 ", "resamples: 10000": "resamples: 200"}
 TEACHER = "train@synthetic-cs231n"
 
 
@@ -130,11 +130,46 @@ def test_a_wrong_parameter_ends_before_anything_is_touched(clone: Clone, change:
 def test_an_unknown_dataset_ends_and_everything_comes_back_from_the_cache(clone: Clone) -> None:
     """`dvc exp run` itself takes the outs of another dataset from the workspace; they stay in DVC's cache."""
     result = clone.run("dvc", "exp", "run", "-S", "dataset=imagenet", fails=True)
-    assert "dataset=imagenet: no such name; known: synthetic, fer2013" in result.stdout + result.stderr
+    assert "dataset=imagenet: no such name; known: synthetic, zoo, fer2013" in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout")
     assert "Data and pipelines are up to date" in clone.run("dvc", "repro").stdout
+    assert clone.status() == ""
+
+
+def test_a_system_is_a_row_and_a_block_and_no_other_trains_again(clone: Clone) -> None:
+    zoo, params = clone.folder / "fer" / "models" / "zoo.py", clone.folder / "params.yaml"
+    row = """    "tiny": Row(
+        build=partial(stack, blocks=((4, 3),), hidden=(8,), norm_hidden=False),
+        layers=Layers(), source="a test", left_open="-", parameters=18_519,
+    ),
+"""
+    block = """  tiny:
+    model: tiny
+    datasets: [synthetic]
+    epochs: 2
+    batch_size: 50
+    optimiser: adam
+    learning_rate: 0.001
+    learning_rate_decay: 1.0
+    l2: 0.0
+    flip: false
+    select_by: accuracy
+    patience: null
+"""
+    zoo.write_text(zoo.read_text().replace("MODELS: dict[str, Row] = {\n", "MODELS: dict[str, Row] = {\n" + row, 1))
+    text = params.read_text().replace("  - lausanne_cnn2\n", "  - lausanne_cnn2\n  - tiny\n", 1)
+    params.write_text(text.replace("\nsystems:\n", "\nsystems:\n" + block, 1))
+    ran = clone.run("dvc", "repro").stdout
+    assert "Running stage 'train@synthetic-tiny'" in ran
+    assert "Running stage 'evaluate@synthetic-tiny'" in ran
+    assert "Running stage 'train@synthetic-cs231n'" not in ran
+    assert "Running stage 'evaluate@synthetic-cs231n'" not in ran
+    assert "| tiny | " in (clone.folder / "README.md").read_text()
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("git", "clean", "-fdq", "metrics", "plots")
+    clone.run("dvc", "checkout")
     assert clone.status() == ""
 
 

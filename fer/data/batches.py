@@ -1,28 +1,47 @@
-"""Batches from images that stay on the device as uint8: gathered and mirrored there, no worker processes."""
+"""Batches from faces that stay on the device: gathered, mirrored and distorted there, no worker processes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from fer.data.augment import augment, draw
 from fer.data.store import Faces
 from fer.determinism import derived_seed
-from fer.emotions import Split
+from fer.emotions import Emotion, Split
+from fer.params import Recipe
 
 
 @dataclass(frozen=True)
 class Batch:
     """`index` and `mirrored` say which face stands where, for losses that look something up for each."""
 
-    images: Tensor  # uint8 (B, 1, 48, 48)
+    images: Tensor  # uint8 (B, 1, 48, 48); float32 after distortion; features float32 (B, C)
     labels: Tensor  # int64 (B,)
     index: Tensor  # int64 (B,)
     mirrored: Tensor  # bool (B,)
 
 
+class TrainingSet(Protocol):
+    """A split on the device, as what its network takes."""
+
+    split: Split
+    labels: Tensor  # int64 (N,)
+
+    def __len__(self) -> int: ...
+
+    @property
+    def images(self) -> Tensor:
+        """All of them, none mirrored, (N, ...)."""
+
+    def gather(self, index: Tensor, mirrored: Tensor) -> Tensor:
+        """Those of `index` (B,), mirrored where `mirrored` (B,) says so, (B, ...)."""
+
+
 class DeviceFaces:
-    """A split on the device."""
+    """A split's faces."""
 
     def __init__(self, faces: Faces, split: Split, device: torch.device) -> None:
         self.split = split
@@ -32,21 +51,54 @@ class DeviceFaces:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def gather(self, index: Tensor, mirrored: Tensor) -> Tensor:
+        images = self.images[index]  # (B, 1, 48, 48)
+        return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
 
-def training_batches(faces: DeviceFaces, *, batch_size: int, flip: bool, seed: int, epoch: int) -> Iterator[Batch]:
-    """Every face once, in an order that (seed, epoch) alone decides; with `flip` each is mirrored with even odds.
+    def merge_disgust(self) -> None:
+        """Disgust becomes anger, as report 002 proposes: disgust has 1.5 % of the faces and looks alike."""
+        self.labels[self.labels == Emotion.disgust] = Emotion.anger
 
-    A last batch of a single face is left out: batch normalisation has no variance for it.
+
+class DeviceFeatures:
+    """A split as a frozen network sees it: its features of each face and, where there are two views, of its mirror."""
+
+    def __init__(self, views: Tensor, labels: Tensor, split: Split) -> None:
+        self.split = split
+        self.views = views  # float32 (1 or 2, N, C)
+        self.labels = labels  # int64 (N,)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def images(self) -> Tensor:
+        return self.views[0]  # (N, C)
+
+    def gather(self, index: Tensor, mirrored: Tensor) -> Tensor:
+        return self.views[mirrored.long(), index]  # (B, C)
+
+
+def training_batches(faces: TrainingSet, recipe: Recipe, *, seed: int, epoch: int) -> Iterator[Batch]:
+    """Every face once, in an order and with distortions that (seed, epoch) alone decide.
+
+    With `flip` each face is mirrored with even odds. A last batch of a single face is left out: batch normalisation has
+    no variance for it.
     """
     generator = torch.Generator().manual_seed(derived_seed(seed, "epoch", epoch))
     order = torch.randperm(len(faces), generator=generator)  # (N,)
-    mirrored = torch.rand(len(faces), generator=generator) < 0.5 if flip else torch.zeros(len(faces), dtype=torch.bool)
-    device = faces.images.device
+    mirrored = torch.rand(len(faces), generator=generator) < (0.5 if recipe.flip else 0.0)  # (N,)
+    draws = draw(recipe.augment, len(faces), generator) if recipe.augment.on else None
+    device = faces.labels.device
     order, mirrored = order.to(device), mirrored.to(device)
-    for index, mirror in zip(torch.split(order, batch_size), torch.split(mirrored, batch_size), strict=True):
+    draws = draws.to(device) if draws else None
+    for place, index in enumerate(torch.split(order, recipe.batch_size)):
         if len(index) == 1 and len(faces) > 1:
             continue
-        images = faces.images[index]  # (B, 1, 48, 48)
-        if flip:
-            images = torch.where(mirror[:, None, None, None], images.flip(-1), images)
+        here = slice(place * recipe.batch_size, place * recipe.batch_size + len(index))
+        mirror = mirrored[here]
+        if draws:  # the warp mirrors as well
+            images = augment(faces.images[index], mirror, draws[here], recipe.augment)
+        else:
+            images = faces.gather(index, mirror)
         yield Batch(images, faces.labels[index], index, mirror)

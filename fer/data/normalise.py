@@ -25,24 +25,27 @@ def normalise_store(clean: Path, out: Path, *, method: str, drop_leaked: bool) -
     """
     with open_store(clean) as source, create_store(out, source_sha256=source.attrs["source_sha256"]) as writer:
         leaked = test_digests(source) if drop_leaked else set()
-        sums = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.int64)  # exact: no order of summation changes it
-        squares = 0
-        count = 0
         for split in Split:
             for block in read_blocks(source, split):
-                faces = without(block, leaked) if split is Split.training else block
-                if split is Split.training:
-                    sums += faces.images.sum(axis=0, dtype=np.int64)
-                    squares += int(np.square(faces.images, dtype=np.int64).sum())
-                    count += len(faces)
-                writer.append(split, faces)
-        mean, std = fit(method, sums, squares, count)
-        writer.file["mean"], writer.file["std"] = mean, std
+                writer.append(split, without(block, leaked) if split is Split.training else block)
+        writer.file["mean"], writer.file["std"] = fit_training(writer.file, method)
         writer.file.attrs["method"] = method
 
 
+def fit_training(file: h5py.File, method: str) -> Statistics:
+    """Mean and std, float32 (48, 48), of the store's Training faces. Raises ValueError for no faces."""
+    sums = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.int64)  # exact: no order of summation changes it
+    squares = 0
+    count = 0
+    for faces in read_blocks(file, Split.training):
+        sums += faces.images.sum(axis=0, dtype=np.int64)
+        squares += int(np.square(faces.images, dtype=np.int64).sum())
+        count += len(faces)
+    return fit(method, sums, squares, count)
+
+
 def fit(method: str, sums: NDArray[np.int64], squares: int, count: int) -> Statistics:
-    """Mean and std, float32 (48, 48), from sums over `count` Training faces. Raises ValueError for no faces."""
+    """The same from sums over `count` faces."""
     if count == 0:
         raise ValueError("Training holds no face: nothing to fit the normalisation on")
     if method == "image":

@@ -10,9 +10,10 @@ from fer.data.store import open_store, read_split
 from fer.emotions import Split
 from fer.evaluation import figures, plots_data
 from fer.evaluation.predictions import read_predictions
-from fer.evaluation.summary import Seeds, summarise
+from fer.evaluation.summary import Seeds, describe, summarise
 from fer.evaluation.tables import replace_between_marks, results_block
 from fer.files import write_json, write_text
+from fer.not_run import is_noted
 from fer.reports import REPORTED, REPORTED_ON
 
 
@@ -32,17 +33,22 @@ def compare_systems(
     store: Path,
     places: Places,
     *,
-    systems: Sequence[str],
     pairs: Sequence[tuple[str, str]],
     resamples: int,
     bootstrap_seed: int,
 ) -> None:
-    """Writes everything that needs more than one system, or none."""
-    read = {system: read_seeds(predictions / system) for system in systems}
+    """Writes everything that needs more than one system, or none.
+
+    Every folder of `predictions` is a system. One that the dataset does not run is shown beside the printed numbers, as
+    not yet run, and left out elsewhere.
+    """
+    systems = sorted(path.name for path in predictions.iterdir() if path.is_dir())
+    shown = [name for name in systems if not is_noted(predictions / name) or dataset == REPORTED_ON]
+    read = {system: read_seeds(predictions / system) for system in shown}
     summary = summarise(
         {system: seeds for system, (seeds, _) in read.items() if seeds},
-        reported={system: REPORTED.get(system) if dataset == REPORTED_ON else None for system in systems},
-        parameters={system: provenance["parameters"] for system, (_, provenance) in read.items() if provenance},
+        reported={system: REPORTED.get(system) if dataset == REPORTED_ON else None for system in shown},
+        described={system: describe(list(runs.values())) for system, (_, runs) in read.items() if runs},
         pairs=pairs,
         resamples=resamples,
         bootstrap_seed=bootstrap_seed,
@@ -52,16 +58,17 @@ def compare_systems(
     # Read back: the table shows the rounded numbers that git keeps.
     block = results_block(json.loads(places.metrics.read_text(encoding="utf-8")))
     readme = places.readme.read_text(encoding="utf-8")
-    write_text(places.readme, replace_between_marks(readme, f"results:{dataset}", block))
+    if f"results:{dataset}:begin" in readme:  # not every dataset's numbers belong there
+        write_text(places.readme, replace_between_marks(readme, f"results:{dataset}", block))
 
 
-def read_seeds(folder: Path) -> tuple[Seeds, dict[str, Any]]:
-    """Every seed's predictions, and the last one's provenance; both empty for a system that was not run."""
+def read_seeds(folder: Path) -> tuple[Seeds, dict[int, dict[str, Any]]]:
+    """Every seed's predictions and every seed's provenance; both empty for a system that was not run."""
     seeds: dict[int, Any] = {}
-    provenance: dict[str, Any] = {}
+    provenances: dict[int, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.safetensors"), key=lambda path: int(path.stem)):
-        seeds[int(path.stem)], provenance = read_predictions(path)
-    return seeds, provenance
+        seeds[int(path.stem)], provenances[int(path.stem)] = read_predictions(path)
+    return seeds, provenances
 
 
 def draw(summary: dict[str, Any], store: Path, places: Places) -> None:

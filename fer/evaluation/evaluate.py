@@ -15,10 +15,8 @@ from fer.evaluation import figures, plots_data
 from fer.evaluation.metrics import confusion, measure
 from fer.evaluation.plots_data import EpochScore
 from fer.evaluation.predictions import TEST_SPLITS, Predictions, write_predictions
-from fer.files import write_json, write_text
+from fer.files import write_json
 from fer.models.classifier import Classifier, load_classifier, predict
-
-NOT_RUN = "not_run.txt"
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,6 @@ class Settings:
 def evaluate_system(models: Path, store: Path, places: Places, settings: Settings) -> None:
     """Writes predictions, metrics and plots of every {seed}.safetensors in `models`."""
     prepare(settings.threads)
-    if (models / NOT_RUN).exists():
-        note_not_run(places, (models / NOT_RUN).read_text())
-        return
     with open_store(store) as file:
         faces = {split: read_split(file, split) for split in TEST_SPLITS}
     counts, history = [], []
@@ -92,12 +87,3 @@ def draw(folder: Path, counts: Any, history: list[EpochScore]) -> None:
     figures.curves(history, folder / "pictures" / "curves.png")
     figures.confusion(counts, folder / "pictures" / "confusion.png")
     figures.class_accuracy(counts, folder / "pictures" / "class_accuracy.png")
-
-
-def note_not_run(places: Places, note: str) -> None:
-    """The outs that DVC expects, empty, for a system that this dataset does not run."""
-    for folder in (places.predictions, places.metrics, places.plots / "pictures"):
-        write_text(folder / NOT_RUN, note)
-    plots_data.write_curve(places.plots / "loss.csv", [], "loss")
-    plots_data.write_curve(places.plots / "accuracy.csv", [], "accuracy")
-    plots_data.write_confusion(places.plots / "confusion.csv", np.zeros((7, 7), np.int64))

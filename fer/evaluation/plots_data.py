@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fer.emotions import EMOTION_NAMES, Split
 from fer.files import write_text
+from fer.not_run import leave_note
 
 
 class EpochScore(NamedTuple):
@@ -71,6 +72,14 @@ def write_class_counts(path: Path, labels: Mapping[Split, NDArray[np.uint8]]) ->
 def class_counts(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Faces of each emotion, (7,)."""
     return np.bincount(labels, minlength=len(EMOTION_NAMES)).astype(np.int64)
+
+
+def note_not_run(predictions: Path, metrics: Path, plots: Path) -> None:
+    """The outs that DVC expects, empty, for a system that this dataset does not run."""
+    leave_note(predictions, metrics, plots / "pictures")
+    write_curve(plots / "loss.csv", [], "loss")
+    write_curve(plots / "accuracy.csv", [], "accuracy")
+    write_confusion(plots / "confusion.csv", np.zeros((7, 7), np.int64))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -14,6 +14,7 @@ from fer.evaluation.predictions import Predictions
 from fer.reports import Reported
 
 SPREAD_METRICS = ("accuracy", "macro_f1", "log_loss")
+DESCRIBED = ("parameters", "starts_from", "flops", "train_pflop", "device")
 
 Seeds = Mapping[int, Mapping[Split, Predictions]]
 
@@ -22,7 +23,7 @@ def summarise(
     predictions: Mapping[str, Seeds],
     *,
     reported: Mapping[str, Reported | None],
-    parameters: Mapping[str, int],
+    described: Mapping[str, Mapping[str, Any]],
     pairs: Sequence[tuple[str, str]],
     resamples: int,
     bootstrap_seed: int,
@@ -32,7 +33,7 @@ def summarise(
     Args:
         predictions: per system and seed, both test splits. A system that is only in `reported` is not yet run.
         reported: per system, what its report printed; None for a system that is in no report.
-        parameters: per system, its weights' count.
+        described: per system that was run, DESCRIBED as `describe` gives it.
         pairs: systems tested against each other, each over the seeds that both have.
         resamples, bootstrap_seed: of the 95 % intervals over faces.
 
@@ -46,7 +47,7 @@ def summarise(
         printed = reported.get(system)
         systems[system] = {
             **entry,
-            "parameters": parameters.get(system),
+            **{name: described.get(system, {}).get(name) for name in DESCRIBED},
             "reported": asdict(printed) if printed else None,
             "verdict": verdict(entry, printed),
         }
@@ -57,6 +58,26 @@ def summarise(
         for first, second in pairs
     }
     return {"systems": systems, "pairs": tested}
+
+
+def describe(provenances: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A system's size, start and cost from its runs' provenance, one of them a seed and at least one.
+
+    `parameters` and `flops` (forward, an image) are the network's; `starts_from` is `random` where a run does not say
+    otherwise. `train_pflop` is the mean over seeds of the compute that training spent, in 1e15 operations: unlike the
+    time it is the same in every run. `flops` and `train_pflop` are None where a run does not tell. `device` names all
+    that the seeds were trained on.
+    """
+    network = provenances[-1]
+    spent = [run.get("train_pflop") for run in provenances]
+    told = [value for value in spent if value is not None]
+    return {
+        "parameters": network["parameters"],
+        "starts_from": network.get("starts_from", "random"),
+        "flops": network.get("flops"),
+        "train_pflop": spread(told).mean if len(told) == len(spent) else None,
+        "device": ", ".join(sorted({run["device"] for run in provenances})),
+    }
 
 
 def summarise_system(seeds: Seeds, bootstrap: dict[str, int]) -> dict[str, Any]:

@@ -10,7 +10,13 @@ from rich.table import Table
 from fer.emotions import EMOTION_NAMES, Split
 from fer.evaluation.metrics import HUMAN_CLASS_ACCURACY, HUMAN_FER2013_ACCURACY, TEST_SETS
 
-HEADER = ("system", "printed", "PublicTest", "PrivateTest", "leak-free", "macro-F1", "parameters", "seeds", "verdict")
+HEADER = (
+    "system", "report", "starts from", "printed", "PublicTest", "PrivateTest", "leak-free", "macro-F1", "parameters",
+    "MFLOP", "seeds", "verdict",
+)  # fmt: skip
+TERMINAL = ("system", "printed", "PublicTest", "PrivateTest", "leak-free")  # what 80 columns have room for
+CLASS_HEADER = ("system", *EMOTION_NAMES, "all faces")
+PRINTED_CLASS_HEADER = ("system", "split", *EMOTION_NAMES)
 NOT_MEASURED = "–"
 SHORT = {"PublicTest": "public", "PrivateTest": "private"}
 
@@ -21,10 +27,19 @@ def result_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def result_row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
-    measured = [mean_and_std(entry.get(test_set), "accuracy") for test_set in TEST_SETS]
-    parameters = f"{entry['parameters']:,}" if entry["parameters"] else NOT_MEASURED
-    macro_f1 = mean_and_std(entry.get(Split.private_test), "macro_f1")
-    return (name, printed(entry["reported"]), *measured, macro_f1, parameters, str(entry["seeds"]), entry["verdict"])
+    reported = entry["reported"]
+    return (
+        name,
+        reported["report"] if reported else NOT_MEASURED,
+        entry["starts_from"] or NOT_MEASURED,
+        printed(reported),
+        *(mean_and_std(entry.get(test_set), "accuracy") for test_set in TEST_SETS),
+        mean_and_std(entry.get(Split.private_test), "macro_f1"),
+        f"{entry['parameters']:,}" if entry["parameters"] else NOT_MEASURED,
+        f"{entry['flops'] / 1e6:,.0f}" if entry["flops"] else NOT_MEASURED,
+        str(entry["seeds"]),
+        entry["verdict"],
+    )
 
 
 def mean_and_std(scores: Mapping[str, Any] | None, metric: str) -> str:
@@ -42,22 +57,42 @@ def printed(reported: Mapping[str, Any] | None) -> str:
 
 
 def class_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row an emotion: people in the study, then each measured system, per cent of PrivateTest's faces."""
+    """People in the study, then a row a measured system: CLASS_HEADER's columns, per cent of PrivateTest's faces."""
+    people = class_row("people", HUMAN_CLASS_ACCURACY, HUMAN_FER2013_ACCURACY)
     measured = {name: entry[Split.private_test] for name, entry in summary["systems"].items() if entry["seeds"]}
-    rows = [
-        (
-            emotion,
-            f"{100 * HUMAN_CLASS_ACCURACY[emotion]:.1f}",
-            *(f"{100 * scores['class_accuracy'][emotion]:.1f}" for scores in measured.values()),
-        )
-        for emotion in EMOTION_NAMES
-    ]
-    overall = [f"{100 * scores['accuracy']:.1f}" for scores in measured.values()]
-    return [*rows, ("all faces", f"{100 * HUMAN_FER2013_ACCURACY:.1f}", *overall)]
+    return [people, *(class_row(name, run["class_accuracy"], run["accuracy"]) for name, run in measured.items())]
 
 
-def class_header(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    return ("emotion", "people", *(name for name, entry in summary["systems"].items() if entry["seeds"]))
+def class_row(name: str, by_emotion: Mapping[str, float], overall: float) -> tuple[str, ...]:
+    return (name, *(f"{100 * share:.1f}" for share in (*(by_emotion[emotion] for emotion in EMOTION_NAMES), overall)))
+
+
+def printed_class_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row a system whose report printed figures per class: `printed / ours` on the report's split, per cent.
+
+    The printed ones have the report's digits. Where it printed precision, recall and F1, the recall is shown: it is
+    the class's accuracy.
+    """
+    rows = []
+    for name, entry in summary["systems"].items():
+        reported = entry["reported"]
+        by_emotion = printed_by_emotion(reported) if reported else None
+        if by_emotion:
+            ours = entry.get(reported["split"])
+            cells = (
+                f"{100 * by_emotion[emotion]:g} / "
+                + (f"{100 * ours['class_accuracy'][emotion]:.1f}" if ours else NOT_MEASURED)
+                for emotion in EMOTION_NAMES
+            )
+            rows.append((name, SHORT[reported["split"]], *cells))
+    return rows
+
+
+def printed_by_emotion(reported: Mapping[str, Any]) -> dict[str, float] | None:
+    """The printed share of each emotion's faces that were named right; None if the report has none."""
+    if reported["class_scores"]:
+        return {emotion: scores["recall"] for emotion, scores in reported["class_scores"].items()}
+    return dict(reported["class_accuracy"]) if reported["class_accuracy"] else None
 
 
 def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -67,12 +102,20 @@ def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def results_block(summary: Mapping[str, Any]) -> str:
-    """What stands between the README's marks: both tables and a sentence for each pair."""
+    """What stands between the README's marks: the results, a sentence for each pair, the tables per class."""
     sentences = "\n".join(f"- {sentence(pair)}" for pair in summary["pairs"].values())
-    return (
-        f"{markdown(HEADER, result_rows(summary))}\n\n{sentences}\n\n"
-        f"Per class on PrivateTest, per cent:\n\n{markdown(class_header(summary), class_rows(summary))}"
-    )
+    parts = [
+        markdown(HEADER, result_rows(summary)),
+        sentences,
+        "Per class on PrivateTest, per cent:",
+        markdown(CLASS_HEADER, class_rows(summary)),
+    ]
+    if printed_rows := printed_class_rows(summary):
+        parts += [
+            "Per class as the reports printed it / ours, per cent of each emotion's faces on the report's split:",
+            markdown(PRINTED_CLASS_HEADER, printed_rows),
+        ]
+    return "\n\n".join(parts)
 
 
 def sentence(pair: Mapping[str, Any], test_set: str = Split.private_test) -> str:
@@ -106,13 +149,15 @@ def replace_between_marks(text: str, name: str, block: str) -> str:
 
 def print_results(summary: Mapping[str, Any], title: str, console: Console) -> None:
     """The results table for a terminal of 80 columns, without what only the README has room for."""
-    columns = [place for place, name in enumerate(HEADER) if name not in {"parameters", "macro-F1", "verdict", "seeds"}]
     caption = "accuracy in per cent, mean ± deviation over seeds"
-    table = Table(title=title, title_justify="left", caption=caption, box=SIMPLE_HEAD, pad_edge=False)
-    for place in columns:
-        table.add_column(HEADER[place], justify="right" if place else "left", no_wrap=True)
+    table = Table(
+        title=title, title_justify="left", caption=caption,
+        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True,
+    )  # fmt: skip
+    for name in TERMINAL:
+        table.add_column(name, justify="left" if name == "system" else "right", no_wrap=True)
     for row in result_rows(summary):
-        table.add_row(*(row[place] for place in columns))
+        table.add_row(*(row[HEADER.index(name)] for name in TERMINAL))
     console.print(table)
     for pair in summary["pairs"].values():
         console.print(f"- {sentence(pair)}")

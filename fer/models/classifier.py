@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -45,15 +46,23 @@ class Normalisation(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Grey faces 0..255 (N, 1, 48, 48) to seven scores (N, 7)."""
+    """Grey faces 0..255 (N, 1, 48, 48) to seven scores (N, 7); scaled to `input_size` where the network wants more."""
 
-    def __init__(self, normalise: Normalisation, network: nn.Module) -> None:
+    def __init__(self, normalise: Normalisation, network: nn.Module, *, input_size: int = IMAGE_SIZE) -> None:
         super().__init__()
         self.normalise = normalise
         self.network = network
+        self.input_size = input_size
+
+    def prepared(self, images: Tensor) -> Tensor:
+        """What the network takes: float32 (N, 1, input_size, input_size)."""
+        faces: Tensor = self.normalise(images)
+        if self.input_size != faces.shape[-1]:
+            faces = F.interpolate(faces, size=(self.input_size,) * 2, mode="bilinear", align_corners=False)
+        return faces.contiguous(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        scores: Tensor = self.network(self.normalise(images).contiguous(memory_format=torch.channels_last))
+        scores: Tensor = self.network(self.prepared(images))
         return scores  # (N, 7)
 
 
@@ -67,7 +76,7 @@ def predict(classifier: nn.Module, images: Tensor, precision: torch.dtype, *, ba
 
 
 def save_classifier(path: Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
-    """`state` is a Classifier's state_dict; provenance holds at least `model` and `normalise`."""
+    """`state` is a Classifier's state_dict; provenance holds at least what `load_classifier` reads."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     content = save(tensors, metadata={METADATA_KEY: json.dumps(provenance, sort_keys=True)})
     with replacing(path) as temporary:
@@ -81,7 +90,8 @@ def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
             provenance = json.loads((file.metadata() or {})[METADATA_KEY])
             state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no dict)
         normalise = Normalisation(per_image=provenance["normalise"] == "image")
-        classifier = Classifier(normalise, build(provenance["model"]))
+        network = build(provenance["model"], **provenance["network"])
+        classifier = Classifier(normalise, network, input_size=provenance["network"]["side"])
         classifier.load_state_dict(state)
     except (SafetensorError, KeyError, RuntimeError, json.JSONDecodeError) as error:
         raise WeightsError(f"{path}: not the weights of a system of this project ({error})") from None

@@ -1,79 +1,212 @@
 """Every network of the reports: one row each, with its source, what the report leaves open, and its size."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, NoReturn
 
+import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from fer.emotions import IMAGE_SIZE
 from fer.errors import UserError
-from fer.models import plain
+from fer.models.plain import Layers, stack, tuwani
+from fer.models.pretrained import BACKBONES, Transferred
+from fer.models.weights import WEIGHTS
 
 
 @dataclass(frozen=True)
 class Row:
-    """A network: how it is built, where it comes from, what was chosen where the source is silent."""
+    """A network: how it is built, where it comes from, what was chosen where the source is silent.
 
-    build: Callable[[], nn.Module]
+    Attributes:
+        build: from its layers and the input's side in pixels.
+        layers: batch normalisation, dropout and pooling as the source has them; a system may change them.
+        parameters: with those layers, at 48x48.
+        architecture: of the backbone, for a network that may start from pretrained weights.
+    """
+
+    build: Callable[[Layers, int], nn.Module]
+    layers: Layers
     source: str
     left_open: str
     parameters: int
+    architecture: str | None = None
+
+    @property
+    def smallest(self) -> int:
+        """Side of the smallest input, in pixels."""
+        return BACKBONES[self.architecture].smallest if self.architecture else IMAGE_SIZE
+
+
+def transferred(
+    architecture: str,
+    source: str,
+    left_open: str,
+    parameters: int,
+    *,
+    hidden: tuple[int, ...] = (),
+    dropout: float = 0.0,
+) -> Row:
+    """A row for a backbone with a head of `hidden` layers; its size does not depend on the input's."""
+    return Row(
+        build=lambda layers, _side, **variant: Transferred(architecture, layers, hidden, **variant),
+        layers=Layers(dropout=dropout),
+        source=source,
+        left_open=left_open,
+        parameters=parameters,
+        architecture=architecture,
+    )
 
 
 MODELS: dict[str, Row] = {
     "cs231n_baseline": Row(
-        build=plain.cs231n_baseline,
+        build=partial(stack, blocks=((32, 5),), hidden=(200,), norm_hidden=False),
+        layers=Layers(batch_norm=False),
         source="report 000, baseline: 5x5 conv, ReLU, 2x2 max-pool, affine, ReLU, affine, softmax",
         left_open="filters (32), hidden units (200), initialisation (He)",
         parameters=3_688_839,
     ),
     "cs231n": Row(
-        build=plain.cs231n,
+        build=partial(stack, blocks=((32, 3), (64, 3), (96, 3), (128, 3)), hidden=(200,), norm_hidden=False),
+        layers=Layers(),
         source="report 000, best network: 32, 64, 96, 128 filters of 3x3 with batch norm, ReLU, pool; hidden 200",
         left_open="initialisation (He); no bias before batch normalisation",
         parameters=417_255,
     ),
     "le_shallow": Row(
-        build=partial(plain.le, blocks=((64, 3), (128, 5)), hidden=(256,)),
+        build=partial(stack, blocks=((64, 3), (128, 5)), hidden=(256,), norm_hidden=True),
+        layers=Layers(dropout=0.25),
         source="report 001, shallow: conv 64 3x3, conv 128 5x5, each norm, ReLU, pool, dropout 0.25; hidden 256",
         left_open="padding (same), norm and dropout of the hidden layer (as the convolutions'), initialisation (He)",
         parameters=4_926_919,
     ),
     "le_deep": Row(
-        build=partial(plain.le, blocks=((64, 3), (128, 5), (512, 3), (512, 3)), hidden=(256, 512)),
+        build=partial(stack, blocks=((64, 3), (128, 5), (512, 3), (512, 3)), hidden=(256, 512), norm_hidden=True),
+        layers=Layers(dropout=0.25),
         source="report 001, deep: the shallow one's two, two of 512 3x3; hidden 256 and 512",
         left_open="padding (same), norm and dropout of the hidden layers (as the convolutions'), initialisation (He)",
         parameters=4_473_543,
     ),
     "tuwani": Row(
-        build=plain.tuwani,
+        build=tuwani,
+        layers=Layers(dropout=0.25),
         source="report 002: 3x3 valid convs 16,16,32,32,64,64 with norm, pool and dropout a pair; hidden 256; "
         "141,303 parameters in Keras's count, which has the 960 running statistics too",
         left_open="dropout rate (0.25), initialisation (He)",
         parameters=140_343,
     ),
     "lausanne_cnn1": Row(
-        build=partial(plain.lausanne, filters=(32, 64), hidden=(128,)),
+        build=partial(stack, blocks=((32, 3), (64, 3)), hidden=(128,), norm_hidden=False),
+        layers=Layers(batch_norm=False),
         source="Lausanne report, CNN1: two convolutions with ReLU and max-pool, two fully connected layers",
         left_open="filters (32, 64 of 3x3), hidden units (128), initialisation (He)",
         parameters=1_199_495,
     ),
     "lausanne_cnn2": Row(
-        build=partial(plain.lausanne, filters=(32, 64, 128), hidden=(256, 128)),
+        build=partial(stack, blocks=((32, 3), (64, 3), (128, 3)), hidden=(256, 128), norm_hidden=False),
+        layers=Layers(batch_norm=False),
         source="Lausanne report, CNN2: one more convolution with max-pool, one more fully connected layer",
         left_open="filters (32, 64, 128 of 3x3), hidden units (256, 128), initialisation (He)",
         parameters=1_306_375,
     ),
+    "vgg11_dense": transferred(
+        "vgg11",
+        "Lausanne report: VGG-11, convolutions frozen, dense layers trained",
+        "units of the dense layers (512, 512) with batch norm, mean over space before them",
+        9_750_279,
+        hidden=(512, 512),
+        dropout=0.5,
+    ),
+    "vgg16_linear": transferred(
+        "vgg16",
+        "Lausanne report: VGG-16, the three dense layers replaced by one to seven scores",
+        "mean over space before it (at 48x48 the maps are 1x1)",
+        14_717_127,
+    ),
+    "vgg16_dense": transferred(
+        "vgg16",
+        "the VGG report with VGGFace weights: own classifier with dropout",
+        "units of the classifier (512) with batch norm, dropout 0.5, mean over space before it",
+        14_980_807,
+        hidden=(512,),
+        dropout=0.5,
+    ),
+    "resnet50_dense": transferred(
+        "resnet50",
+        "the same report with ResNet-50",
+        "units of the classifier (512) with batch norm, dropout 0.5",
+        24_555_463,
+        hidden=(512,),
+        dropout=0.5,
+    ),
+    "face_inception": transferred(
+        "inception_resnet_v1",
+        "ours: Inception-ResNet-v1 up to mixed_7a, the classifier of the rows above",
+        "-",
+        13_881_543,
+        hidden=(512,),
+        dropout=0.5,
+    ),
+    "mobilenet_v2": transferred(
+        "mobilenet_v2",
+        "ours: MobileNetV2, small enough for a phone",
+        "-",
+        2_232_263,
+        dropout=0.2,
+    ),
 }
 
 
-def require_networks(systems: dict[str, str]) -> None:
-    """Raises UserError for a system whose network has no row; `systems` maps a system's name to its network's."""
-    for system, model in systems.items():
-        if model not in MODELS:
-            raise UserError(f"params.yaml: systems.{system}.model={model}: no such network; known: {', '.join(MODELS)}")
+def require_networks(systems: Mapping[str, Any]) -> None:
+    """Raises UserError for a system whose network, layers, input size or weights no row has.
+
+    `systems` maps a system's name to its settings (fer.params.System).
+    """
+    for system, settings in systems.items():
+        if settings.model not in MODELS:
+            refuse(system, "model", settings.model, f"no such network; known: {', '.join(MODELS)}")
+        row = MODELS[settings.model]
+        if settings.input_size < row.smallest:
+            refuse(system, "input_size", settings.input_size, f"{settings.model} needs {row.smallest} at least")
+        if row.architecture and settings.layers.pooling:
+            refuse(system, "layers.pooling", settings.layers.pooling, f"{settings.model}'s backbone keeps its own")
+        if settings.weights is None:
+            continue
+        fitting = [name for name, weights in WEIGHTS.items() if weights.architecture == row.architecture]
+        if settings.weights not in fitting:
+            refuse(system, "weights", settings.weights, f"known for {settings.model}: {', '.join(fitting) or 'none'}")
 
 
-def build(name: str) -> nn.Module:
-    """A fresh network by its row's name. Raises KeyError."""
-    return MODELS[name].build()
+def refuse(system: str, parameter: str, value: object, reason: str) -> NoReturn:
+    raise UserError(f"params.yaml: systems.{system}.{parameter}={value}: {reason}")
+
+
+def build(name: str, *, layers: Mapping[str, Any] | None = None, side: int = IMAGE_SIZE, **variant: Any) -> nn.Module:
+    """A fresh network by its row's name: (N, 1, side, side) -> (N, 7).
+
+    Args:
+        layers: what the system changes in the row's Layers.
+        variant: of a backbone, as its weights need it (`v1_strides`).
+
+    Raises:
+        KeyError: no such row.
+    """
+    row = MODELS[name]
+    return row.build(replace(row.layers, **(layers or {})), side, **variant)
+
+
+def layout(network: nn.Module) -> str:
+    """Every layer with its settings: two networks with the same text differ in their weights at most."""
+    return f"{network}\n{sum(parameter.numel() for parameter in network.parameters()):,} parameters\n"
+
+
+@torch.inference_mode()
+def count_flops(network: nn.Module, side: int) -> int:
+    """Floating-point operations for one image, a multiplication and an addition counted as two."""
+    network.eval()
+    device = next(network.parameters()).device
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 1, side, side, device=device))
+    return int(counter.get_total_flops())

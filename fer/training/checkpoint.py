@@ -4,9 +4,9 @@ Its name is a fingerprint of everything that decides the run's result, so that a
 other data or other code is never continued. It also serves as the lock that keeps two trainers off the same run.
 """
 
-import fcntl
 import hashlib
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +15,12 @@ from typing import Any
 
 import torch
 
-from fer.files import replacing
+from fer.files import locked, replacing
 
 FOLDER = Path(".checkpoints")
 PACKAGE = Path(__file__).parent.parent
-CODE = ("determinism.py", "data/batches.py", "data/store.py", "models/*.py", "training/*.py")
+CODE = ("determinism.py", "data/augment.py", "data/batches.py", "data/store.py", "models/*.py", "training/*.py")
+TABLES = ("zoo.py", "weights.py")  # a new row leaves the others' runs as they are; a run's own row is in its facts
 
 
 def fingerprint(facts: dict[str, Any]) -> str:
@@ -27,7 +28,7 @@ def fingerprint(facts: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     digest.update(torch.__version__.encode())
     for pattern in CODE:
-        for source in sorted(PACKAGE.glob(pattern)):
+        for source in sorted(source for source in PACKAGE.glob(pattern) if source.name not in TABLES):
             digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:32]
 
@@ -53,15 +54,19 @@ class Checkpoint:
             return None
         return state
 
+    @property
+    def kept(self) -> Path:
+        """A folder for what shall outlive an interruption beside the state; gone with it."""
+        return self.path.with_suffix("")
+
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
+        shutil.rmtree(self.kept, ignore_errors=True)
 
 
 @contextmanager
 def checkpoint_for(facts: dict[str, Any], folder: Path = FOLDER) -> Iterator[Checkpoint]:
     """The run's checkpoint, held alone: waits while another process still trains the same run."""
     name = fingerprint(facts)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / f"{name}.lock"):
         yield Checkpoint(folder / f"{name}.pt")

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer.data.batches import Batch, DeviceFaces, training_batches
+from fer.data.batches import Batch, TrainingSet, training_batches
 from fer.determinism import derived_seed
 from fer.emotions import Split
 from fer.errors import UserError
@@ -48,6 +48,13 @@ class Run:
     best: Epoch | None = None
     best_state: dict[str, Tensor] = field(default_factory=dict)
 
+    def add(self, epoch: Epoch, classifier: nn.Module, select_by: str) -> None:
+        """One more line of the history; where it is the best one, its weights are copied."""
+        self.history.append(epoch)
+        if epoch.better_than(self.best, select_by):
+            self.best = epoch
+            self.best_state = {name: tensor.detach().clone() for name, tensor in classifier.state_dict().items()}
+
     def ended(self, recipe: Recipe) -> bool:
         """All epochs done, or none of the last `patience` was better than the best."""
         done = len(self.history)
@@ -56,12 +63,34 @@ class Run:
 
 
 Progress = Callable[[int, float, Epoch | None], None]
+Keep = Callable[[int, dict[str, Tensor]], None]
+
+
+def nothing(*_: Any) -> None:
+    pass
+
+
+def learning_rate(recipe: Recipe, history: list[Epoch]) -> float:
+    """The next epoch's: decayed with each epoch and, with `reduce_on_plateau`, with each plateau.
+
+    A plateau is `plateau_patience` epochs without a better one and one more, as torch's ReduceLROnPlateau counts. From
+    the history alone, so that an interrupted run needs no scheduler's state.
+    """
+    rate = recipe.learning_rate * recipe.learning_rate_decay ** len(history)
+    if recipe.reduce_on_plateau is None:
+        return rate
+    best, waited = None, 0
+    for epoch in history:
+        best, waited = (epoch, 0) if epoch.better_than(best, recipe.select_by) else (best, waited + 1)
+        if waited > recipe.plateau_patience:
+            rate, waited = rate * recipe.reduce_on_plateau, 0
+    return rate
 
 
 def train(
     classifier: nn.Module,
-    training: DeviceFaces,
-    validation: DeviceFaces,
+    training: TrainingSet,
+    validation: TrainingSet,
     *,
     loss: Loss,
     recipe: Recipe,
@@ -69,27 +98,34 @@ def train(
     precision: torch.dtype,
     checkpoint: Checkpoint,
     progress: Progress,
+    before_epoch: Callable[[int], None] = nothing,
+    keep: Keep = nothing,
 ) -> Run:
     """Trains `classifier` and returns the run; continues from the checkpoint where there is one.
 
     An epoch is a function of the state before it, the seed and its number alone: nothing else is carried over, so a
     run that was interrupted ends in the same bytes as one that was not. `validation` selects the epoch and must be
     PublicTest: a ValueError keeps every other split out. Raises UserError for a training that diverges.
+
+    Args:
+        before_epoch: told the number of the epoch (from 0) that begins; thaws layers.
+        keep: given the epochs done and the weights, every `recipe.keep_every` epochs.
     """
     if (training.split, validation.split) != (Split.training, Split.public_test):
         asked = f"training on {training.split}, selecting on {validation.split}"
         raise ValueError(f"{asked}: only Training trains, only PublicTest selects")
-    optimiser = build_optimiser(recipe.optimiser, classifier, learning_rate=recipe.learning_rate, l2=recipe.l2)
+    optimiser = build_optimiser(recipe, classifier)
     run = restore(checkpoint, classifier, optimiser)
     while not run.ended(recipe):
         number = len(run.history)
-        rate = recipe.learning_rate * recipe.learning_rate_decay**number
+        rate = learning_rate(recipe, run.history)
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_factor"]
+        before_epoch(number)
         torch.manual_seed(derived_seed(seed, "layers", number))
         train_loss, train_accuracy = train_epoch(
             classifier,
-            training_batches(training, batch_size=recipe.batch_size, flip=recipe.flip, seed=seed, epoch=number),
+            training_batches(training, recipe, seed=seed, epoch=number),
             loss=loss,
             optimiser=optimiser,
             precision=precision,
@@ -101,10 +137,9 @@ def train(
             )
         validation_loss, validation_accuracy = validate(classifier, validation, precision)
         epoch = Epoch(number + 1, rate, train_loss, train_accuracy, validation_loss, validation_accuracy)
-        run.history.append(epoch)
-        if epoch.better_than(run.best, recipe.select_by):
-            run.best = epoch
-            run.best_state = {name: tensor.detach().clone() for name, tensor in classifier.state_dict().items()}
+        run.add(epoch, classifier, recipe.select_by)
+        if recipe.keep_every and epoch.epoch % recipe.keep_every == 0:
+            keep(epoch.epoch, classifier.state_dict())
         checkpoint.save(snapshot(run, classifier, optimiser))
         progress(number + 1, 0.0, epoch)
     return run
@@ -146,7 +181,7 @@ def train_epoch(
 
 
 @torch.inference_mode()
-def validate(classifier: nn.Module, faces: DeviceFaces, precision: torch.dtype) -> tuple[float, float]:
+def validate(classifier: nn.Module, faces: TrainingSet, precision: torch.dtype) -> tuple[float, float]:
     """Cross-entropy in nats and accuracy over a whole split."""
     scores = predict(classifier, faces.images, precision)
     loss = F.cross_entropy(scores, faces.labels)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer.data.batches import Batch, DeviceFaces
+from fer.emotions import Emotion
 from fer.models.classifier import predict
 
 Loss = Callable[[Tensor, Batch], Tensor]
@@ -17,6 +18,25 @@ def cross_entropy(scores: Tensor, batch: Batch) -> Tensor:
     return F.cross_entropy(scores, batch.labels)
 
 
+class WeightedCrossEntropy:
+    """Each face counts as its class's weight; in nats, over the batch's sum of weights."""
+
+    def __init__(self, weights: Tensor) -> None:
+        self.weights = weights  # float32 (7,)
+
+    def __call__(self, scores: Tensor, batch: Batch) -> Tensor:
+        return F.cross_entropy(scores, batch.labels, self.weights)
+
+
+def balanced_weights(labels: Tensor) -> Tensor:
+    """N / (classes * N_class), as scikit-learn's `balanced`: every class weighs the same in sum.
+
+    `labels` int64 (N,) -> float32 (7,); 0 for a class without a face, classes that occur are the ones counted.
+    """
+    counts = torch.bincount(labels, minlength=len(Emotion)).float()  # (7,)
+    return torch.where(counts > 0, len(labels) / ((counts > 0).sum() * counts.clamp_min(1)), 0.0)
+
+
 class SelfDistillation:
     """alpha * cross-entropy + (1 - alpha) * T^2 * KL(teacher || student): report 000, equation 1.
 
@@ -25,7 +45,10 @@ class SelfDistillation:
     says the same each time: its scores for both are computed once.
     """
 
-    def __init__(self, teacher_scores: Tensor, *, alpha: float, temperature: float) -> None:
+    def __init__(
+        self, teacher_scores: Tensor, *, alpha: float, temperature: float, label_loss: Loss = cross_entropy
+    ) -> None:
+        self.label_loss = label_loss
         self.alpha = alpha
         self.temperature = temperature
         self.log_soft = F.log_softmax(teacher_scores / temperature, dim=-1)  # (2, N, 7)
@@ -34,7 +57,7 @@ class SelfDistillation:
         soft = self.log_soft[batch.mirrored.long(), batch.index]  # (B, 7)
         student = F.log_softmax(scores / self.temperature, dim=-1)  # (B, 7)
         divergence = F.kl_div(student, soft, reduction="batchmean", log_target=True)
-        return self.alpha * cross_entropy(scores, batch) + (1 - self.alpha) * self.temperature**2 * divergence
+        return self.alpha * self.label_loss(scores, batch) + (1 - self.alpha) * self.temperature**2 * divergence
 
 
 def teacher_scores(teacher: nn.Module, faces: DeviceFaces, precision: torch.dtype) -> Tensor:

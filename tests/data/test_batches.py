@@ -2,18 +2,20 @@
 
 import torch
 
-from fer.data.batches import training_batches
-from fer.emotions import Split
-from tests.training.test_loop import toy_faces
+from fer.data.batches import DeviceFeatures, training_batches
+from fer.emotions import Emotion, Split
+from fer.params import Augment
+from tests.training.test_loop import recipe, toy_faces
 
 FACES = toy_faces(Split.training, 41, 0)
 
 
 def batches(**changes: object) -> list[tuple[torch.Tensor, ...]]:
-    values = {"batch_size": 10, "flip": True, "seed": 1, "epoch": 0} | changes
+    drawn = {name: changes.pop(name) for name in ("seed", "epoch") if name in changes}
+    settings = recipe(**{"batch_size": 10, **changes})
     return [
         (batch.images, batch.labels, batch.index, batch.mirrored)
-        for batch in training_batches(FACES, **values)  # type: ignore[arg-type]
+        for batch in training_batches(FACES, settings, **({"seed": 1, "epoch": 0} | drawn))  # type: ignore[arg-type]
     ]
 
 
@@ -47,3 +49,35 @@ def test_seed_and_epoch_decide_the_order() -> None:
     assert order() == order()
     assert order() != order(epoch=1)
     assert order() != order(seed=2)
+
+
+def test_distortion_leaves_order_and_mirrors_as_they_are() -> None:
+    plain, warped = batches(), batches(augment=Augment(rotation=20.0))
+    for (images, labels, index, mirror), (other, *rest) in zip(plain, warped, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip((labels, index, mirror), rest, strict=True))
+        assert other.dtype == torch.float32
+        assert other.shape == images.shape
+        assert not torch.allclose(other, images.float(), atol=5)
+
+
+def test_a_face_is_distorted_as_the_seed_says_in_whatever_batch() -> None:
+    small, large = (torch.cat([b[0] for b in batches(augment=Augment(shift=0.2), batch_size=size)]) for size in (4, 20))
+    torch.testing.assert_close(small[:40], large[:40])
+
+
+def test_features_are_looked_up_by_face_and_mirror() -> None:
+    views = torch.stack([torch.arange(41.0), -torch.arange(41.0)]).unsqueeze(-1)  # (2, 41, 1)
+    faces = DeviceFeatures(views, FACES.labels, Split.training)
+    for batch in training_batches(faces, recipe(batch_size=10), seed=1, epoch=0):
+        sign = torch.where(batch.mirrored, -1.0, 1.0)
+        assert torch.equal(batch.images[:, 0], sign * batch.index)
+    assert torch.equal(faces.images, views[0])
+
+
+def test_merged_disgust_is_anger() -> None:
+    faces = toy_faces(Split.training, 100, 0)
+    angry, disgusted = (int((faces.labels == emotion).sum()) for emotion in (Emotion.anger, Emotion.disgust))
+    assert disgusted > 0
+    faces.merge_disgust()
+    assert int((faces.labels == Emotion.anger).sum()) == angry + disgusted
+    assert not (faces.labels == Emotion.disgust).any()

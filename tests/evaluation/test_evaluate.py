@@ -12,10 +12,12 @@ from fer.data.store import open_store, read_split
 from fer.emotions import Split
 from fer.errors import UserError
 from fer.evaluation.compare import read_seeds
-from fer.evaluation.evaluate import NOT_RUN, Places, Settings, evaluate_system
+from fer.evaluation.evaluate import Places, Settings, evaluate_system
+from fer.evaluation.plots_data import note_not_run
 from fer.evaluation.predictions import read_predictions, write_predictions
 from fer.models.classifier import load_classifier
 from fer.models.published import publish
+from fer.not_run import is_noted
 from fer.training.runs import train_seeds
 from tests.data.test_normalise import write_store
 from tests.evaluation.test_metrics import both
@@ -76,11 +78,10 @@ def test_a_second_evaluation_gives_the_same_bytes(folder: Path, tmp_path: Path) 
             assert path.read_bytes() == (folder / kind / path.relative_to(tmp_path / kind)).read_bytes(), path
 
 
-def test_a_system_that_was_not_run(tmp_path: Path, folder: Path) -> None:
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / NOT_RUN).write_text("not here\n")
-    evaluate_system(tmp_path / "models", folder / "store.h5", places(tmp_path), SETTINGS)
-    assert (tmp_path / "metrics" / NOT_RUN).read_text() == "not here\n"
+def test_a_system_that_was_not_run(tmp_path: Path) -> None:
+    note_not_run(tmp_path / "predictions", tmp_path / "metrics", tmp_path / "plots")
+    assert is_noted(tmp_path / "metrics")
+    assert is_noted(tmp_path / "plots" / "pictures")
     assert (tmp_path / "plots" / "loss.csv").read_text() == "seed,epoch,split,loss\n"
     assert read_seeds(tmp_path / "predictions") == ({}, {})
 

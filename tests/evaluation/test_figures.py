@@ -52,6 +52,19 @@ def test_a_figure_is_a_picture_with_the_same_bytes_each_time(name: str, tmp_path
         assert "Software" not in picture.info
 
 
+def test_only_measured_systems_take_room(tmp_path: Path) -> None:
+    heights = []
+    for name in ("a", "absent"):
+        more = {f"{name}{place}": SUMMARY["systems"][name] for place in range(18)}
+        figures.system_accuracy({"systems": SUMMARY["systems"] | more}, tmp_path / "systems.png")
+        with Image.open(tmp_path / "systems.png") as picture:
+            heights.append(picture.height)
+    figures.system_accuracy(SUMMARY, tmp_path / "systems.png")
+    with Image.open(tmp_path / "systems.png") as picture:
+        assert picture.height == heights[1]
+    assert heights[0] > 3 * heights[1]
+
+
 def test_every_public_figure_is_in_the_test() -> None:
     drawn = {
         name for name, function in vars(figures).items() if getattr(function, "__module__", "") == figures.__name__

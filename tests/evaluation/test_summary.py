@@ -6,22 +6,41 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from fer.emotions import Split
-from fer.evaluation.summary import summarise, verdict
+from fer.emotions import EMOTION_NAMES, Split
+from fer.evaluation.summary import DESCRIBED, describe, summarise, verdict
 from fer.evaluation.tables import (
     HEADER,
     class_rows,
     markdown,
     print_results,
+    printed_class_rows,
     replace_between_marks,
     result_rows,
     results_block,
     sentence,
 )
+from fer.params import load_params
 from fer.reports import REPORTED, Reported
 from tests.evaluation.test_metrics import predictions
 
-NOTHING: Any = {"reported": {}, "parameters": {}, "resamples": 10, "bootstrap_seed": 0}
+NOTHING: Any = {"reported": {}, "described": {}, "resamples": 10, "bootstrap_seed": 0}
+
+
+PRINTED = Reported(
+    "009",
+    "report 9",
+    0.1,
+    "PublicTest",
+    class_accuracy={name: 0.1 + emotion / 10 for emotion, name in enumerate(EMOTION_NAMES)},
+)
+
+
+def run(seed: int, pflop: float) -> dict[str, Any]:
+    """A run's provenance."""
+    return {
+        "seed": seed, "parameters": 1234567, "starts_from": "ImageNet", "flops": 46_800_000, "train_pflop": pflop,
+        "device": f"cpu {'AVX2' if seed else 'AVX512'}",
+    }  # fmt: skip
 
 
 def seeds(*skills: float) -> dict[int, dict[Split, Any]]:
@@ -33,8 +52,8 @@ def seeds(*skills: float) -> dict[int, dict[Split, Any]]:
 def summary() -> dict[str, Any]:
     return summarise(
         {"strong": seeds(3.0, 3.5), "weak": seeds(0.5)},
-        reported={"strong": Reported("report 9", 0.1, "PublicTest"), "weak": None, "absent": Reported("report 9")},
-        parameters={"strong": 1234567, "weak": 10},
+        reported={"strong": PRINTED, "weak": None, "absent": Reported("009", "report 9")},
+        described={"strong": describe([run(0, 0.5), run(1, 1.5)])},
         pairs=[("strong", "weak"), ("strong", "absent")],
         resamples=500,
         bootstrap_seed=0,
@@ -58,7 +77,7 @@ def test_verdicts(summary: dict[str, Any]) -> None:
     assert systems["weak"]["verdict"] == "no printed number"
     assert systems["absent"]["verdict"] == "not yet run"
     below = {"seeds": 1, "PublicTest": {"accuracy": 0.5}}
-    assert verdict(below, Reported("report 9", 0.6, "PublicTest")) == "not reached"
+    assert verdict(below, Reported("009", "report 9", 0.6, "PublicTest")) == "not reached"
 
 
 def test_pairs_are_tested_over_shared_seeds(summary: dict[str, Any]) -> None:
@@ -97,16 +116,57 @@ def test_the_table_says_what_the_summary_holds(summary: dict[str, Any]) -> None:
     assert rows["strong"]["PrivateTest"] == f"{100 * accuracy['accuracy']:.1f} ± {100 * accuracy['accuracy_std']:.1f}"
     assert rows["strong"]["printed"] == "10.0 (public)"
     assert rows["strong"]["parameters"] == "1,234,567"
-    assert rows["absent"]["PrivateTest"] == "–"
-    assert [row[0] for row in class_rows(summary)][-1] == "all faces"
-    assert {len(row) for row in class_rows(summary)} == {4}
+    assert rows["strong"]["starts from"] == "ImageNet"
+    assert rows["strong"]["report"] == "009"
+    assert rows["strong"]["MFLOP"] == "47"
+    assert rows["absent"]["PrivateTest"] == rows["absent"]["starts from"] == "–"
+    assert rows["absent"]["verdict"] == "not yet run"
+    assert [row[0] for row in class_rows(summary)] == ["people", "strong", "weak"]
+    assert {len(row) for row in class_rows(summary)} == {9}
+
+
+def test_size_and_cost_come_from_the_runs() -> None:
+    described = describe([run(0, 0.5), run(1, 1.5)])
+    assert (described["parameters"], described["flops"], described["train_pflop"]) == (1234567, 46_800_000, 1.0)
+    assert described["device"] == "cpu AVX2, cpu AVX512"
+
+
+def test_runs_that_do_not_tell_their_cost() -> None:
+    """As written before the cost was counted; a mean over some of the seeds would not be the system's."""
+    silent = {"seed": 0, "parameters": 10, "device": "cpu AVX2"}
+    described = describe([silent])
+    assert (described["starts_from"], described["flops"], described["train_pflop"]) == ("random", None, None)
+    assert describe([silent, run(1, 0.5)])["train_pflop"] is None
+
+
+def test_a_system_that_is_not_run_is_not_described(summary: dict[str, Any]) -> None:
+    assert {summary["systems"]["absent"][name] for name in DESCRIBED} == {None}
+
+
+def test_printed_class_figures_stand_beside_ours(summary: dict[str, Any]) -> None:
+    ours = summary["systems"]["strong"]["PublicTest"]["class_accuracy"]
+    rows = printed_class_rows(summary)
+    assert [row[:2] for row in rows] == [("strong", "public")]
+    assert rows[0][2:] == tuple(
+        f"{10 * (place + 1)} / {100 * ours[name]:.1f}" for place, name in enumerate(EMOTION_NAMES)
+    )
+
+
+def test_of_precision_recall_and_f1_the_recall_is_shown() -> None:
+    absent = summarise({}, pairs=[], **(NOTHING | {"reported": {"tuwani_augmented": REPORTED["tuwani_augmented"]}}))
+    assert printed_class_rows(absent)[0][2:5] == ("56 / –", "18 / –", "23 / –")
 
 
 def test_the_terminals_table_fits_80_columns(summary: dict[str, Any]) -> None:
-    summary["systems"]["cs231n_baseline"] = summary["systems"].pop("strong")  # a name of usual length
+    systems = summary["systems"]
+    systems |= dict.fromkeys(load_params().systems, systems["strong"])
+    longest = max(systems, key=len)
+    systems[longest] = systems["strong"] | {"reported": {"report": "009", "accuracy": 0.1, "split": "PrivateTest"}}
     text = io.StringIO()
     print_results(summary, "results", Console(file=text, width=80))
-    assert "PrivateTest" in text.getvalue()
+    row = next(line for line in text.getvalue().splitlines() if line.startswith(longest))
+    assert "10.0 (private)" in row
+    assert "leak-free" in text.getvalue()
     assert "…" not in text.getvalue()
 
 
@@ -131,5 +191,5 @@ def test_marks_that_are_not_there(text: str) -> None:
 
 def test_a_printed_number_has_its_split() -> None:
     with pytest.raises(ValueError, match="go together"):
-        Reported("report 9", accuracy=0.5)
+        Reported("009", "report 9", accuracy=0.5)
     assert REPORTED["cs231n"].accuracy == 0.607

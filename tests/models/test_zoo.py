@@ -1,6 +1,8 @@
 """Every row of the table: builds, runs forward and backward, takes a step, has its size, survives a file."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,22 +11,28 @@ from torch import nn
 
 from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation, WeightsError, load_classifier, predict, save_classifier
-from fer.models.zoo import MODELS, build, require_networks
+from fer.models.pooling import FractionalMaxPool2d
+from fer.models.zoo import MODELS, build, count_flops, layout, require_networks
+from fer.params import Layers
 
 IMAGES = torch.randint(0, 256, (4, 1, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+PLAIN = [name for name, row in MODELS.items() if row.architecture is None]
 LABELS = torch.tensor([0, 2, 4, 6])
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_forward_backward_and_a_step(name: str) -> None:
-    classifier = Classifier(Normalisation(128.0, 64.0), build(name))
+    classifier = Classifier(Normalisation(128.0, 64.0), build(name), input_size=MODELS[name].smallest)
     torch.manual_seed(0)  # the same dropout before and after the step
     scores = classifier(IMAGES)
     assert scores.shape == (4, 7)
     before = F.cross_entropy(scores, LABELS)
     before.backward()  # type: ignore[no-untyped-call]
-    assert all(parameter.grad is not None and parameter.grad.any() for parameter in classifier.parameters())
-    torch.optim.SGD(classifier.parameters(), lr=1e-5).step()
+    gradients = [parameter.grad for parameter in classifier.parameters() if parameter.grad is not None]
+    assert len(gradients) == len(list(classifier.parameters()))
+    assert all(bool(gradient.any()) for gradient in gradients)
+    slope = sum(float(gradient.square().sum()) for gradient in gradients)
+    torch.optim.SGD(classifier.parameters(), lr=0.01 / slope).step()  # 0.01 less, as far as the slope goes
     torch.manual_seed(0)
     assert F.cross_entropy(classifier(IMAGES), LABELS) < before
 
@@ -36,11 +44,13 @@ def test_parameter_count_is_the_rows(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_survive_a_file(name: str, tmp_path: Path) -> None:
-    classifier = Classifier(Normalisation(100.0, 50.0), build(name)).eval()
+    side = MODELS[name].smallest
+    classifier = Classifier(Normalisation(100.0, 50.0), build(name), input_size=side).eval()
     path = tmp_path / "0.safetensors"
-    save_classifier(path, classifier.state_dict(), {"model": name, "normalise": "global", "seed": 0})
+    given = {"model": name, "network": {"side": side}, "normalise": "global", "seed": 0}
+    save_classifier(path, classifier.state_dict(), given)
     loaded, provenance = load_classifier(path)
-    assert provenance == {"model": name, "normalise": "global", "seed": 0}
+    assert provenance == given
     assert torch.equal(loaded.normalise.mean, classifier.normalise.mean)
     torch.testing.assert_close(
         predict(loaded, IMAGES, torch.float32), predict(classifier, IMAGES, torch.float32), rtol=1e-4, atol=1e-4
@@ -108,9 +118,63 @@ def test_pool_before_relu_is_the_same_function() -> None:
     assert torch.equal(F.max_pool2d(activations, 2).relu(), F.max_pool2d(activations.relu(), 2))
 
 
-def test_an_unknown_network_is_named() -> None:
-    with pytest.raises(UserError, match=r"systems\.mine\.model=resnet: no such network; known: .*cs231n"):
-        require_networks({"cs231n": "cs231n", "mine": "resnet"})
+@pytest.mark.parametrize("name", PLAIN)
+def test_layers_can_be_changed_in_any_plain_row(name: str) -> None:
+    plain = build(name, layers={"batch_norm": False, "dropout": 0.0})
+    assert not [layer for layer in plain.modules() if isinstance(layer, nn.BatchNorm2d | nn.Dropout)]
+    rich = build(name, layers={"batch_norm": True, "dropout": 0.4, "pooling": "fractional"})
+    kinds = [type(layer) for layer in rich.modules()]
+    assert nn.BatchNorm2d in kinds
+    assert FractionalMaxPool2d in kinds
+    assert nn.MaxPool2d not in kinds
+    assert {layer.p for layer in rich.modules() if isinstance(layer, nn.Dropout)} == {0.4}
+    assert rich(IMAGES.float()).shape == (4, 7)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_any_plain_row_takes_a_larger_input(name: str) -> None:
+    classifier = Classifier(Normalisation(128.0, 64.0), build(name, side=64), input_size=64).eval()
+    assert classifier(IMAGES).shape == (4, 7)
+
+
+def test_layout_shows_every_change_of_a_row() -> None:
+    """Training depends on this text instead of the table: what changes a row must change it."""
+    texts = {layout(build(name)) for name in MODELS}
+    texts |= {layout(build("cs231n", layers=change)) for change in ({"dropout": 0.1}, {"pooling": "fractional"})}
+    texts |= {layout(build("cs231n", layers={"batch_norm": False})), layout(build("cs231n", side=64))}
+    assert len(texts) == len(MODELS) + 4
+
+
+def test_flops_of_a_network_counted_by_hand() -> None:
+    """cs231n: a convolution is 2 * 9 * inputs * filters for each pixel of its output."""
+    sides, filters = (48, 24, 12, 6), (1, 32, 64, 96, 128)
+    convolutions = sum(
+        18 * side**2 * before * after for side, before, after in zip(sides, filters, filters[1:], strict=False)
+    )
+    assert count_flops(build("cs231n"), 48) == convolutions + 2 * (1152 * 200 + 200 * 7)
+
+
+def settings(**changes: Any) -> SimpleNamespace:
+    values = {"model": "cs231n", "input_size": 48, "weights": None, "layers": Layers()}
+    return SimpleNamespace(**(values | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "resnet"}, r"systems\.mine\.model=resnet: no such network; known: .*cs231n"),
+        ({"model": "face_inception"}, r"systems\.mine\.input_size=48: face_inception needs 75"),
+        ({"weights": "vgg16_imagenet"}, r"systems\.mine\.weights=vgg16_imagenet: known for cs231n: none"),
+        (
+            {"model": "vgg16_dense", "weights": "resnet50_vggface"},
+            r"known for vgg16_dense: vgg16_imagenet, vgg16_vggface",
+        ),
+        ({"model": "vgg16_dense", "layers": Layers(pooling="fractional")}, r"systems\.mine\.layers\.pooling"),
+    ],
+)
+def test_what_no_row_has_is_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        require_networks({"good": settings(), "mine": settings(**changes)})
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", b"\x80\x02}q\x00."])
@@ -124,7 +188,7 @@ def test_a_file_that_is_no_weights(tmp_path: Path, content: bytes) -> None:
 def test_weights_of_another_network(tmp_path: Path) -> None:
     path = tmp_path / "0.safetensors"
     state = Classifier(Normalisation(), build("cs231n")).state_dict()
-    save_classifier(path, state, {"model": "cs231n_baseline", "normalise": "pixel"})
+    save_classifier(path, state, {"model": "cs231n_baseline", "network": {"side": 48}, "normalise": "pixel"})
     with pytest.raises(WeightsError):
         load_classifier(path)
 

@@ -17,7 +17,7 @@ from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation
 from fer.params import Recipe
 from fer.training.checkpoint import Checkpoint
-from fer.training.loop import Epoch, Run, train
+from fer.training.loop import Epoch, Run, learning_rate, train
 from fer.training.losses import cross_entropy
 
 CPU = torch.device("cpu")
@@ -115,7 +115,7 @@ def test_against_a_plain_loop(tmp_path: Path) -> None:
         torch.manual_seed(derived_seed(3, "layers", number))
         plain.train()
         losses, right = [], 0
-        for batch in training_batches(faces, batch_size=20, flip=True, seed=3, epoch=number):
+        for batch in training_batches(faces, recipe(), seed=3, epoch=number):
             scores = plain(batch.images)
             loss = F.cross_entropy(scores, batch.labels)
             optimiser.zero_grad()
@@ -178,6 +178,46 @@ def test_patience_ends_a_run() -> None:
     assert not stalled.ended(recipe(epochs=40, patience=None))
     assert stalled.ended(recipe(epochs=4, patience=None))
     assert not Run().ended(recipe(patience=1))
+
+
+def test_rate_decays_with_each_epoch() -> None:
+    history = [epoch(number, 1.0, 0.5) for number in range(1, 4)]
+    assert learning_rate(recipe(learning_rate=0.5, learning_rate_decay=0.9), history) == pytest.approx(0.5 * 0.9**3)
+
+
+def test_reduce_on_plateau_is_torchs() -> None:
+    """Losses with plateaus of different lengths, beside torch's own scheduler with its threshold at zero."""
+    losses = [1.0, 0.9, 0.9, 0.95, 0.9, 0.91, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.7]
+    settings = recipe(
+        learning_rate=0.1, learning_rate_decay=1.0, select_by="loss", reduce_on_plateau=0.5, plateau_patience=2
+    )
+    optimiser = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=2, threshold=0.0)
+    history: list[Epoch] = []
+    for number, loss in enumerate(losses):
+        assert learning_rate(settings, history) == pytest.approx(optimiser.param_groups[0]["lr"])
+        history.append(epoch(number + 1, loss, 0.5))
+        torchs.step(loss)
+    assert learning_rate(settings, history) < 0.03
+
+
+def test_weights_are_kept_every_so_many_epochs(tmp_path: Path) -> None:
+    kept: dict[int, float] = {}
+    network = toy_network()
+    train(
+        network,
+        toy_faces(Split.training, 60, 1),
+        toy_faces(Split.public_test, 20, 2),
+        loss=cross_entropy,
+        recipe=recipe(epochs=5, keep_every=2),
+        seed=3,
+        precision=torch.float32,
+        checkpoint=Checkpoint(tmp_path / "run.pt"),
+        progress=lambda *_: None,
+        keep=lambda done, state: kept.update({done: state["network.6.weight"].sum().item()}),
+    )
+    assert list(kept) == [2, 4]
+    assert kept[2] != kept[4]
 
 
 def test_selected_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:

@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.utils.class_weight import compute_class_weight
 
 from fer.data.batches import Batch, training_batches
 from fer.emotions import Split
-from fer.training.losses import SelfDistillation, cross_entropy, teacher_scores
-from tests.training.test_loop import toy_faces, toy_network
+from fer.training.losses import (
+    SelfDistillation,
+    WeightedCrossEntropy,
+    balanced_weights,
+    cross_entropy,
+    teacher_scores,
+)
+from tests.training.test_loop import recipe, toy_faces, toy_network
 
 
 def batch(labels: list[int]) -> Batch:
@@ -18,6 +25,34 @@ def batch(labels: list[int]) -> Batch:
 
 def test_cross_entropy_of_equal_scores_is_log_7() -> None:
     assert cross_entropy(torch.zeros(3, 7), batch([0, 3, 6])).item() == pytest.approx(np.log(7))
+
+
+def test_balanced_weights_are_scikit_learns() -> None:
+    labels = np.repeat(np.arange(7), [5, 1, 7, 20, 9, 3, 8])
+    expected = compute_class_weight("balanced", classes=np.arange(7), y=labels)
+    np.testing.assert_allclose(balanced_weights(torch.from_numpy(labels)), expected, rtol=1e-6)
+
+
+def test_a_class_without_a_face_weighs_nothing() -> None:
+    weights = balanced_weights(torch.tensor([0, 0, 0, 3]))
+    torch.testing.assert_close(weights, torch.tensor([2 / 3, 0, 0, 2.0, 0, 0, 0]))
+
+
+def test_weighted_cross_entropy_by_hand() -> None:
+    scores = torch.randn(3, 7, generator=torch.Generator().manual_seed(3))
+    weights = torch.tensor([1.0, 2.0, 1.0, 1.0, 4.0, 1.0, 1.0])
+    each = -torch.log_softmax(scores, 1)[torch.arange(3), torch.tensor([1, 4, 0])]
+    expected = (2 * each[0] + 4 * each[1] + each[2]) / 7
+    torch.testing.assert_close(WeightedCrossEntropy(weights)(scores, batch([1, 4, 0])), expected)
+
+
+def test_distillation_weighs_the_labels_alone() -> None:
+    scores = torch.randn(2, 7, generator=torch.Generator().manual_seed(4))
+    heavy = WeightedCrossEntropy(torch.tensor([9.0, 1, 1, 1, 1, 1, 1]))
+    teacher = torch.stack([scores, scores])  # the student agrees: the divergence is 0
+    loss = SelfDistillation(teacher, alpha=0.8, temperature=1.0, label_loss=heavy)
+    labelled = batch([0, 1])
+    torch.testing.assert_close(loss(scores, labelled), 0.8 * heavy(scores, labelled))
 
 
 def test_self_distillation_is_report_000s_equation_1() -> None:
@@ -44,7 +79,7 @@ def test_cached_scores_are_what_the_teacher_says_of_each_batch() -> None:
     faces = toy_faces(Split.training, 50, 4)
     teacher = toy_network().eval()
     cached = teacher_scores(teacher, faces, torch.float32)
-    for drawn in training_batches(faces, batch_size=16, flip=True, seed=5, epoch=0):
+    for drawn in training_batches(faces, recipe(batch_size=16), seed=5, epoch=0):
         torch.testing.assert_close(
             cached[drawn.mirrored.long(), drawn.index], teacher(drawn.images), rtol=1e-5, atol=1e-5
         )

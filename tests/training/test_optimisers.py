@@ -1,19 +1,22 @@
-"""Optimisers by name: L2 acts on weights alone."""
+"""Optimisers by name: L2 acts on weights alone, a backbone has a rate of its own."""
 
 import pytest
 import torch
 from torch import nn
 
 from fer.training.optimisers import build_optimiser
+from tests.training.test_loop import recipe
+
+NAMES = ["adam", "sgd", "adagrad", "rmsprop"]
 
 
-@pytest.mark.parametrize("name", ["adam", "sgd"])
+@pytest.mark.parametrize("name", NAMES)
 def test_l2_reaches_weights_and_not_biases(name: str) -> None:
     affine, norm = nn.Linear(3, 2), nn.BatchNorm1d(2)
     network = nn.Sequential(affine, norm)
     nn.init.ones_(affine.weight)
     nn.init.ones_(affine.bias)
-    optimiser = build_optimiser(name, network, learning_rate=0.1, l2=0.5)
+    optimiser = build_optimiser(recipe(optimiser=name, learning_rate=0.1, l2=0.5), network)
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimiser.step()
@@ -22,13 +25,46 @@ def test_l2_reaches_weights_and_not_biases(name: str) -> None:
     assert (norm.weight == 1).all()
 
 
-def test_frozen_parameters_are_left_out() -> None:
-    network = nn.Linear(3, 2).requires_grad_(False)
-    network.bias.requires_grad_(True)
-    groups = build_optimiser("adam", network, learning_rate=0.1, l2=0.0).param_groups
-    assert [len(group["params"]) for group in groups] == [0, 1]
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_is_torchs(name: str) -> None:
+    ours, torchs = torch.ones(3, 3, requires_grad=True), torch.ones(3, 3, requires_grad=True)
+    network = nn.ParameterList([ours])
+    kind = {"adam": "Adam", "sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop"}[name]
+    plain = getattr(torch.optim, kind)([torchs], lr=0.1, **({"momentum": 0.8} if name == "sgd" else {}))
+    optimiser = build_optimiser(recipe(optimiser=name, learning_rate=0.1, l2=0.0, momentum=0.8), network)
+    for step in range(3):
+        ours = next(network.parameters())
+        ours.grad = torchs.grad = torch.full((3, 3), 0.3 + step)
+        optimiser.step()
+        plain.step()
+    torch.testing.assert_close(ours.data, torchs.data)
 
 
-def test_an_unknown_name_is_an_error() -> None:
-    with pytest.raises(ValueError, match="optimiser=lion: no such name; known: adam, sgd"):
-        build_optimiser("lion", nn.Linear(2, 2), learning_rate=0.1, l2=0.0)
+class WithBackbone(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = nn.Linear(2, 2)
+        self.head = nn.Linear(2, 2)
+
+
+def test_a_backbone_has_its_share_of_the_rate() -> None:
+    network = nn.ModuleDict({"network": WithBackbone()})
+    groups = build_optimiser(recipe(backbone_rate=0.1), network).param_groups
+    factors = {id(parameter): group["rate_factor"] for group in groups for parameter in group["params"]}
+    assert {factors[id(parameter)] for parameter in network["network"].backbone.parameters()} == {0.1}  # type: ignore[union-attr]
+    assert {factors[id(parameter)] for parameter in network["network"].head.parameters()} == {1.0}  # type: ignore[union-attr]
+    assert len(factors) == 4
+
+
+def test_a_frozen_parameter_stays_until_it_is_thawed() -> None:
+    network = nn.Linear(3, 2)
+    network.weight.requires_grad_(False)
+    optimiser = build_optimiser(recipe(optimiser="adam", l2=0.1), network)
+    before = network.weight.clone()
+    network(torch.ones(1, 3)).sum().backward()
+    optimiser.step()
+    assert torch.equal(network.weight, before)
+    network.weight.requires_grad_(True)
+    network(torch.ones(1, 3)).sum().backward()
+    optimiser.step()
+    assert not torch.equal(network.weight, before)

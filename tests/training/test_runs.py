@@ -7,13 +7,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+import torch
 
 from fer.data.normalise import normalise_store
-from fer.models.classifier import load_classifier
+from fer.data.store import open_store, read_split
+from fer.emotions import Split
+from fer.models.classifier import load_classifier, predict
+from fer.models.zoo import build, count_flops
+from fer.params import Layers
 from fer.training import runs
-from fer.training.runs import NOT_RUN, Job, Teacher, TrainingError, train_or_skip, train_seeds
+from fer.training.job import Job, Teacher, run_job
+from fer.training.runs import TrainingError, train_seeds
 from tests.data.test_normalise import write_store
 from tests.training.test_loop import recipe
 
@@ -57,7 +64,12 @@ def test_provenance_says_where_the_weights_come_from(store: Path, tmp_path: Path
     _, provenance = load_classifier(tmp_path / "out" / "5.safetensors")
     assert provenance["seed"] == 5
     assert provenance["data_sha256"] == "0" * 64
-    assert provenance["recipe"] == recipe(epochs=2).model_dump()
+    assert provenance["recipe"] == recipe(epochs=2).given
+    assert provenance["starts_from"] == "random"
+    assert provenance["training_faces"] > 0
+    assert provenance["flops"] == count_flops(build("cs231n"), 48)
+    operations = 2 * 3 * provenance["training_faces"] * provenance["flops"]
+    assert provenance["train_pflop"] == pytest.approx(operations / 1e15, abs=1e-4)
     assert provenance["device"].startswith("cpu ")
     assert provenance["best_epoch"] in {1, 2}
 
@@ -98,9 +110,39 @@ def test_a_killed_worker_is_an_error_and_the_next_call_goes_on(store: Path, tmp_
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
-def test_a_system_that_the_dataset_does_not_run(store: Path, tmp_path: Path) -> None:
-    train_or_skip(jobs(store, tmp_path / "out"), tmp_path / "out", runs=False, workers=1)
-    assert list(contents(tmp_path / "out")) == [NOT_RUN]
+def test_kept_weights_stand_beside_the_best_and_survive_an_interruption(store: Path, tmp_path: Path) -> None:
+    def stopped(_seed: int, done: int, _share: float, epoch: object) -> None:
+        if epoch and done == 3:
+            raise KeyboardInterrupt
+
+    job = jobs(store, tmp_path / "out", seeds=(0,), recipe=recipe(epochs=5, keep_every=2))[0]
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job, stopped)
+    assert len(list((tmp_path / ".checkpoints").glob("*/2.safetensors"))) == 1
+    train_seeds([job], workers=1)
+    assert list(contents(tmp_path / "out" / "kept")) == ["0_epoch2.safetensors", "0_epoch4.safetensors"]
+    _, provenance = load_classifier(tmp_path / "out" / "kept" / "0_epoch4.safetensors")
+    assert (provenance["epoch"], provenance["system"]) == (4, "cs231n")
+    assert not list((tmp_path / ".checkpoints").glob("*/*"))
+
+
+def test_a_systems_own_normalisation_is_fitted_on_training(store: Path, tmp_path: Path) -> None:
+    train_seeds(jobs(store, tmp_path / "own", seeds=(0,), recipe=recipe(epochs=1, normalise="global")), workers=1)
+    classifier, provenance = load_classifier(tmp_path / "own" / "0.safetensors")
+    with open_store(store) as file:
+        images = read_split(file, Split.training).images.astype(np.float64)
+    assert provenance["normalise"] == "global"
+    assert classifier.normalise.mean[0, 0].item() == pytest.approx(images.mean(), rel=1e-6)
+    assert classifier.normalise.std[47, 47].item() == pytest.approx(images.std(), rel=1e-6)
+
+
+def test_changed_layers_come_back_with_the_weights(store: Path, tmp_path: Path) -> None:
+    changed = recipe(epochs=1, layers=Layers(dropout=0.3, pooling="fractional"))
+    train_seeds(jobs(store, tmp_path / "out", seeds=(0,), recipe=changed), workers=1)
+    classifier, provenance = load_classifier(tmp_path / "out" / "0.safetensors")
+    assert provenance["network"] == {"side": 48, "layers": {"dropout": 0.3, "pooling": "fractional"}}
+    images = torch.zeros(2, 1, 48, 48, dtype=torch.uint8)
+    assert torch.equal(predict(classifier, images, torch.float32), predict(classifier, images, torch.float32))
 
 
 def test_workers_fit_the_cores(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,154 @@
+"""Random distortions of faces that are on the device already: one affine warp a batch, then erasing and grey values.
+
+The numbers come from a generator on the CPU, so that a seed gives the same ones on every device. A random crop needs
+no step of its own: it is a shift.
+
+The ranges (fer.params.Augment) are those of Keras's ImageDataGenerator; the conventions (centre, signs, the order scale
+and shear, then rotation, then shift) those of torchvision's `affine`.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fer.params import Augment
+
+ERASED_AREA = (0.02, 0.33)
+ERASED_ASPECT = (0.3, 3.3)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The parameters of N images, one each."""
+
+    rotation: Tensor  # float32 (N,), degrees
+    shift: Tensor  # float32 (N, 2), along x and y, of the side
+    shear: Tensor  # float32 (N,), radians
+    scale: Tensor  # float32 (N,)
+    area: Tensor  # float32 (N,), of the image; 0 where nothing is erased
+    aspect: Tensor  # float32 (N,), height to width of the erased box
+    place: Tensor  # float32 (N, 2), of the way that the box can go along x and y, in [0, 1)
+    brightness: Tensor  # float32 (N,)
+    contrast: Tensor  # float32 (N,)
+
+    def __getitem__(self, index: Tensor | slice) -> "Draws":
+        """Those of the images at `index`, which must be on the same device."""
+        return Draws(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+
+    def to(self, device: torch.device) -> "Draws":
+        return Draws(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+
+def draw(augmentation: Augment, count: int, generator: torch.Generator) -> Draws:
+    """Parameters of `count` images, from a generator on the CPU.
+
+    Every image takes one row of twelve numbers, whatever is switched on: neither another ingredient nor the number of
+    images changes what an image gets. The erased box is that of torchvision's RandomErasing (area uniform, aspect
+    log-uniform), except that a box as long as the side is cut off there and not drawn again: 0.5 % of
+    those on square faces.
+    """
+    numbers = torch.rand(count, 12, generator=generator)
+    rotation, shear, scale, erasing, area, aspect, brightness, contrast = numbers[:, :8].unbind(1)
+    shift, place = numbers[:, 8:10], numbers[:, 10:]
+    erased = erasing < augmentation.erasing  # (N,)
+    return Draws(
+        rotation=spread(rotation, 0, augmentation.rotation),
+        shift=spread(shift, 0, augmentation.shift),
+        shear=spread(shear, 0, augmentation.shear),
+        scale=spread(scale, 1, augmentation.scale),
+        area=torch.where(erased, between(area, *ERASED_AREA), 0.0),
+        aspect=between(aspect, math.log(ERASED_ASPECT[0]), math.log(ERASED_ASPECT[1])).exp(),
+        place=place,
+        brightness=spread(brightness, 1, augmentation.brightness),
+        contrast=spread(contrast, 1, augmentation.contrast),
+    )
+
+
+def between(share: Tensor, low: float, high: float) -> Tensor:
+    return low + (high - low) * share
+
+
+def spread(share: Tensor, middle: float, width: float) -> Tensor:
+    return between(share, middle - width, middle + width)
+
+
+def augment(images: Tensor, mirrored: Tensor, draws: Draws, augmentation: Augment) -> Tensor:
+    """Faces as float32 (B, 1, H, W) in grey values from 0 to 255: mirrored, warped, erased, brightness, contrast.
+
+    Args:
+        images: uint8 (B, 1, H, W) in grey values.
+        mirrored: bool (B,), which faces are mirrored.
+        draws: those of these B images, on their device.
+        augmentation: the one that `draws` were drawn with; the work of an ingredient that is off is left out.
+    """
+    faces = images.float()
+    if augmentation.warps:
+        faces = warp(faces, mirrored, draws, augmentation.fill)
+    else:
+        faces = torch.where(mirrored[:, None, None, None], faces.flip(-1), faces)
+    if augmentation.erasing:
+        faces = faces.masked_fill(erased_pixels(draws, *faces.shape[-2:]), 0)
+    if augmentation.brightness:
+        faces = (faces * draws.brightness[:, None, None, None]).clamp(0, 255)
+    if augmentation.contrast:
+        mean = faces.mean((1, 2, 3), keepdim=True)  # (B, 1, 1, 1)
+        faces = torch.lerp(mean, faces, draws.contrast[:, None, None, None]).clamp(0, 255)
+    return faces
+
+
+def warp(faces: Tensor, mirrored: Tensor, draws: Draws, fill: str) -> Tensor:
+    """Mirrors and warps float faces (B, 1, H, W) with one bilinear interpolation.
+
+    The grid is the sum of what a column and what a row adds, x and y in a plane each: thirty times as fast on the CPU
+    as F.affine_grid, which multiplies matrices and would take longer than the interpolation.
+    """
+    height, width = faces.shape[-2:]
+    matrix = source_matrix(draws, mirrored, height, width)  # (B, 2, 3)
+    columns = centred(width, faces.device) * matrix[:, :, :1]  # (B, 2, W)
+    rows = centred(height, faces.device) * matrix[:, :, 1:2] + matrix[:, :, 2:]  # (B, 2, H)
+    grid = rows[:, :, :, None] + columns[:, :, None, :]  # (B, 2, H, W)
+    return F.grid_sample(faces, grid.permute(0, 2, 3, 1), padding_mode=fill, align_corners=False)
+
+
+def source_matrix(draws: Draws, mirrored: Tensor, height: int, width: int) -> Tensor:
+    """From a pixel of the result to where its grey value comes from, float32 (B, 2, 3).
+
+    The inverse of torchvision's `affine`, after which a mirrored face looks at the other half. A pixel is counted from
+    the image's centre; its source is in grid_sample's unit, half a side.
+    """
+    angle = torch.deg2rad(draws.rotation)
+    sine, cosine, slope = angle.sin(), angle.cos(), draws.shear.tan()
+    x = torch.stack((cosine - sine * slope, sine + cosine * slope), 1) / draws.scale[:, None]  # (B, 2)
+    y = torch.stack((-sine, cosine), 1) / draws.scale[:, None]  # (B, 2)
+    x = torch.where(mirrored[:, None], -x, x) / (width / 2)
+    linear = torch.stack((x, y / (height / 2)), 1)  # (B, 2, 2)
+    right, down = draws.shift[:, :1] * width, draws.shift[:, 1:] * height  # (B, 1), pixels
+    shift = -(linear[:, :, 0] * right + linear[:, :, 1] * down)  # (B, 2)
+    return torch.cat((linear, shift[:, :, None]), 2)
+
+
+def centred(side: int, device: torch.device) -> Tensor:
+    """The pixels of one axis, counted from the image's centre, (side,)."""
+    return torch.arange(side, device=device) - (side - 1) / 2
+
+
+def erased_pixels(draws: Draws, height: int, width: int) -> Tensor:
+    """Which pixels are in the erased box, bool (B, 1, H, W)."""
+    area = draws.area * (height * width)
+    rows = covered((area * draws.aspect).sqrt(), draws.place[:, 1], height)  # (B, H)
+    columns = covered((area / draws.aspect).sqrt(), draws.place[:, 0], width)  # (B, W)
+    return (rows[:, :, None] & columns[:, None, :]).unsqueeze(1)
+
+
+def covered(length: Tensor, place: Tensor, side: int) -> Tensor:
+    """Which pixels of one axis the box covers, bool (B, side): whole pixels, anywhere with equal odds.
+
+    A box longer than the side starts at or before the first pixel and ends after the last.
+    """
+    length = length.round()[:, None]  # (B, 1)
+    first = (place[:, None] * (side - length + 1)).floor()
+    pixels = torch.arange(side, device=length.device)
+    return (pixels >= first) & (pixels < first + length)
