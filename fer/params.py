@@ -52,9 +52,14 @@ class Dataset(Settings):
     source: str | None
     seeds: Seeds
     max_epochs: Count | None
+    epochs: dict[str, Count]
     max_input_size: Annotated[int, Field(ge=IMAGE_SIZE)] | None
     weights: Literal["required", "optional"]
     publish: Names
+
+    def epochs_of(self, system: str) -> int | None:
+        """The most epochs that the system gets; None for as many as it asks for."""
+        return self.epochs.get(system, self.max_epochs)
 
 
 class Clean(Settings):
@@ -217,6 +222,7 @@ class Params(Settings):
         require("compare.pairs", (name for pair in self.compare.pairs for name in pair), self.systems)
         for name, dataset in self.datasets.items():
             require(f"datasets.{name}.publish", dataset.publish, self.systems)
+            require(f"datasets.{name}.epochs", dataset.epochs, self.systems)
         for name, system in self.systems.items():
             require(f"systems.{name}.datasets", system.datasets, self.datasets)
         for name, system in self.systems.items():

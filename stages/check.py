@@ -26,8 +26,9 @@ def main(*, dataset: str, stages: str, out: Path) -> None:
     require_networks(params.systems)
     limits = params.datasets[dataset]
     for name, system in params.systems.items():
+        smallest = MODELS[system.model].smallest
         recipe = system.recipe(
-            max_epochs=limits.max_epochs, max_input_size=limits.max_input_size, smallest=MODELS[system.model].smallest
+            max_epochs=limits.epochs_of(name), max_input_size=limits.max_input_size, smallest=smallest
         )
         with torch.device("meta"):
             network = build(system.model, layers=recipe.layers.changes(), side=recipe.input_size)

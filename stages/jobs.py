@@ -25,7 +25,9 @@ def seed_jobs(
 ) -> list[Job]:
     settings, limits = params.systems[system], params.datasets[dataset]
     recipe = settings.recipe(
-        max_epochs=limits.max_epochs, max_input_size=limits.max_input_size, smallest=MODELS[settings.model].smallest
+        max_epochs=limits.epochs_of(system),
+        max_input_size=limits.max_input_size,
+        smallest=MODELS[settings.model].smallest,
     )
     return [
         Job(

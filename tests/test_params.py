@@ -39,6 +39,12 @@ def test_a_datasets_caps_reach_the_recipe_and_a_network_keeps_what_it_needs() ->
     assert (short.epochs, short.input_size) == (3, 75)
 
 
+def test_a_systems_own_cap_stands_before_the_datasets() -> None:
+    synthetic = load_params(ROOT / PARAMS).datasets["synthetic"]
+    assert synthetic.epochs_of("cs231n") == synthetic.max_epochs
+    assert synthetic.epochs_of("le_shallow") == synthetic.epochs["le_shallow"]
+
+
 def test_options_that_are_off_do_not_count_as_given() -> None:
     """A run is keyed by what is given: an option that is added later must not make finished runs stale."""
     systems = load_params(ROOT / PARAMS).systems
@@ -76,6 +82,7 @@ def test_options_that_are_off_do_not_count_as_given() -> None:
         ("dataset", "ferplus", "dataset=ferplus: no such name; known: "),
         ("datasets.synthetic.seeds", [], "datasets.synthetic.seeds"),
         ("datasets.synthetic.seeds", [0, 0], "datasets.synthetic.seeds: [0, 0]: a seed stands there twice"),
+        ("datasets.synthetic.epochs", {"resnet": 3}, "datasets.synthetic.epochs=resnet: no such name; known: "),
         ("compare.pairs", [["cs231n", "x"]], "compare.pairs=x: no such name"),
         ("extra", 1, "extra: no such parameter"),
     ],

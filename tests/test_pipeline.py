@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-SMALL = {"faces: 800 ": "faces: 160 ", "max_epochs: 8 ": "max_epochs: 6 ", "resamples: 10000": "resamples: 200"}
+SYSTEMS = {"train": ["cs231n_baseline", "cs231n", "le_deep"], "transfer": ["mobilenet_v2"]}  # le_deep: not run here
 TEACHER = "train@synthetic-cs231n"
 
 
@@ -49,6 +49,15 @@ class Clone:
         self.run("git", "add", "-A")
         self.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message, "--allow-empty")
 
+    def params(self) -> Any:
+        return YAML(typ="safe", pure=True).load((self.folder / "params.yaml").read_text())
+
+    def write_params(self, params: Any) -> None:
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = False
+        with (self.folder / "params.yaml").open("w") as file:
+            yaml.dump(params, file)
+
     def status(self) -> str:
         return self.run("git", "status", "--porcelain").stdout
 
@@ -62,12 +71,14 @@ class Clone:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """After one whole `dvc repro` of the small dataset, committed."""
     clone = Clone(tmp_path_factory.mktemp("clone"))
-    params = clone.folder / "params.yaml"
-    text = params.read_text()
-    for old, new in SMALL.items():
-        assert old in text
-        text = text.replace(old, new)
-    params.write_text(text)
+    params = clone.params()
+    params["datasets"]["synthetic"] |= {"faces": 160, "max_epochs": 6, "epochs": {"mobilenet_v2": 1}}
+    params["evaluate"]["resamples"] = 200
+    for stage, names in SYSTEMS.items():
+        params[stage]["systems"] = names
+    kept = {*SYSTEMS["train"], *SYSTEMS["transfer"], *params["distil"]["systems"]}
+    params["systems"] = {name: block for name, block in params["systems"].items() if name in kept}
+    clone.write_params(params)
     clone.commit("small")
     clone.run("dvc", "repro")
     clone.commit("run")
@@ -139,28 +150,16 @@ def test_an_unknown_dataset_ends_and_everything_comes_back_from_the_cache(clone:
 
 
 def test_a_system_is_a_row_and_a_block_and_no_other_trains_again(clone: Clone) -> None:
-    zoo, params = clone.folder / "fer" / "models" / "zoo.py", clone.folder / "params.yaml"
+    zoo, params = clone.folder / "fer" / "models" / "zoo.py", clone.params()
     row = """    "tiny": Row(
         build=partial(stack, blocks=((4, 3),), hidden=(8,), norm_hidden=False),
         layers=Layers(), source="a test", left_open="-", parameters=18_519,
     ),
 """
-    block = """  tiny:
-    model: tiny
-    datasets: [synthetic]
-    epochs: 2
-    batch_size: 50
-    optimiser: adam
-    learning_rate: 0.001
-    learning_rate_decay: 1.0
-    l2: 0.0
-    flip: false
-    select_by: accuracy
-    patience: null
-"""
     zoo.write_text(zoo.read_text().replace("MODELS: dict[str, Row] = {\n", "MODELS: dict[str, Row] = {\n" + row, 1))
-    text = params.read_text().replace("  - lausanne_cnn2\n", "  - lausanne_cnn2\n  - tiny\n", 1)
-    params.write_text(text.replace("\nsystems:\n", "\nsystems:\n" + block, 1))
+    params["train"]["systems"].append("tiny")
+    params["systems"]["tiny"] = params["systems"]["cs231n"] | {"model": "tiny", "epochs": 2}
+    clone.write_params(params)
     ran = clone.run("dvc", "repro").stdout
     assert "Running stage 'train@synthetic-tiny'" in ran
     assert "Running stage 'evaluate@synthetic-tiny'" in ran

@@ -53,7 +53,7 @@ def mean_and_std(scores: Mapping[str, Any] | None, metric: str) -> str:
 def printed(reported: Mapping[str, Any] | None) -> str:
     if not reported or reported["accuracy"] is None:
         return NOT_MEASURED
-    return f"{100 * reported['accuracy']:.1f} ({SHORT[reported['split']]})"
+    return f"{round(100 * reported['accuracy'], 2):g} ({SHORT[reported['split']]})"  # the report's own digits
 
 
 def class_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:

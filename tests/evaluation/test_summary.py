@@ -114,7 +114,7 @@ def test_the_table_says_what_the_summary_holds(summary: dict[str, Any]) -> None:
     rows = {row[0]: dict(zip(HEADER, row, strict=True)) for row in result_rows(summary)}
     accuracy = summary["systems"]["strong"]["PrivateTest"]
     assert rows["strong"]["PrivateTest"] == f"{100 * accuracy['accuracy']:.1f} ± {100 * accuracy['accuracy_std']:.1f}"
-    assert rows["strong"]["printed"] == "10.0 (public)"
+    assert rows["strong"]["printed"] == "10 (public)"
     assert rows["strong"]["parameters"] == "1,234,567"
     assert rows["strong"]["starts from"] == "ImageNet"
     assert rows["strong"]["report"] == "009"
