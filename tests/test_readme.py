@@ -38,6 +38,13 @@ def test_the_audits_numbers_are_the_audits() -> None:
         assert phrase in " ".join(README.split()), phrase
 
 
+def test_the_teachers_mean_is_the_summarys() -> None:
+    summary = json.loads((ROOT / "metrics" / "fer2013" / "summary.json").read_text())
+    assert f"{100 * summary['systems']['cs231n']['PublicTest']['accuracy']:.2f} % of PublicTest" in " ".join(
+        README.split()
+    )
+
+
 def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"`?make ([\w-]+)", README)) <= targets | {"PYTHON"}

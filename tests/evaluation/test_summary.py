@@ -165,7 +165,7 @@ def test_the_terminals_table_fits_80_columns(summary: dict[str, Any]) -> None:
     text = io.StringIO()
     print_results(summary, "results", Console(file=text, width=80))
     row = next(line for line in text.getvalue().splitlines() if line.startswith(longest))
-    assert "10.0 (private)" in row
+    assert "10 (private)" in row
     assert "leak-free" in text.getvalue()
     assert "…" not in text.getvalue()
 
