@@ -141,7 +141,7 @@ def test_a_wrong_parameter_ends_before_anything_is_touched(clone: Clone, change:
 def test_an_unknown_dataset_ends_and_everything_comes_back_from_the_cache(clone: Clone) -> None:
     """`dvc exp run` itself takes the outs of another dataset from the workspace; they stay in DVC's cache."""
     result = clone.run("dvc", "exp", "run", "-S", "dataset=imagenet", fails=True)
-    assert "dataset=imagenet: no such name; known: synthetic, zoo, fer2013" in result.stdout + result.stderr
+    assert "dataset=imagenet: no such name; known: " in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
     clone.run("git", "checkout", "-q", ".")
     clone.run("dvc", "checkout")

@@ -86,6 +86,13 @@ def test_a_student_starts_elsewhere_and_depends_on_its_teacher(store: Path, tmp_
     assert contents(tmp_path / "student1.0")["0.csv"] != contents(tmp_path / "student0.5")["0.csv"]
 
 
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:  # it ended between being listed and being asked
+        return False
+
+
 def test_a_killed_worker_is_an_error_and_the_next_call_goes_on(store: Path, tmp_path: Path) -> None:
     train_seeds(jobs(store, tmp_path / "whole", recipe=recipe(epochs=15)), workers=1)
 
@@ -93,11 +100,7 @@ def test_a_killed_worker_is_an_error_and_the_next_call_goes_on(store: Path, tmp_
         while True:
             time.sleep(0.05)
             checkpoints = list((tmp_path / ".checkpoints").glob("*.pt"))
-            workers = [
-                child
-                for child in psutil.Process().children(recursive=True)
-                if "spawn_main" in " ".join(child.cmdline())
-            ]
+            workers = [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
             if checkpoints and workers:
                 os.kill(workers[-1].pid, signal.SIGKILL)
                 return
