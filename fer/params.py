@@ -51,6 +51,7 @@ class Dataset(Settings):
     drawing_seed: Seed | None
     source: str | None
     seeds: Seeds
+    threads: Count
     max_epochs: Count | None
     epochs: dict[str, Count]
     max_input_size: Annotated[int, Field(ge=IMAGE_SIZE)] | None
@@ -74,7 +75,6 @@ class Train(Settings):
     systems: Names
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "float32", "bfloat16"]
-    threads: Count
     workers: Count | Literal["auto"]
 
 

@@ -13,13 +13,14 @@ PATH = click.Path(path_type=Path)
 
 
 @click.command(help=__doc__)
+@click.option("--dataset", required=True)
 @click.option("--models", required=True, type=PATH)
 @click.option("--store", required=True, type=PATH)
 @click.option("--predictions", required=True, type=PATH)
 @click.option("--metrics", required=True, type=PATH)
 @click.option("--plots", required=True, type=PATH)
 @clear_errors
-def main(*, models: Path, store: Path, predictions: Path, metrics: Path, plots: Path) -> None:
+def main(*, dataset: str, models: Path, store: Path, predictions: Path, metrics: Path, plots: Path) -> None:
     if is_noted(models):
         note_not_run(predictions, metrics, plots)
         return
@@ -30,7 +31,7 @@ def main(*, models: Path, store: Path, predictions: Path, metrics: Path, plots: 
         **params.evaluate.model_dump(),
         device=params.train.device,
         precision=params.train.precision,
-        threads=params.train.threads,
+        threads=params.datasets[dataset].threads,
     )
     evaluate_system(models, store, Places(predictions, metrics, plots), settings)
 

@@ -40,7 +40,7 @@ def seed_jobs(
             out=out,
             device=params.train.device,
             precision=params.train.precision,
-            threads=params.train.threads,
+            threads=limits.threads,
             teacher=Teacher(teachers / f"{seed}.safetensors", params.distil.alpha, params.distil.temperature)
             if teachers
             else None,
