@@ -91,11 +91,15 @@ class Transfer(Settings):
 
 
 class Layers(Settings):
-    """What a system changes in its network's row; null leaves what the report has."""
+    """What a system changes in its network's row; null leaves what the report has. Each row takes some of them."""
 
     batch_norm: bool | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     pooling: Literal["max", "fractional"] | None = None
+    width: Positive | None = None
+    squeeze_excitation: bool | None = None
+    stochastic_depth: Annotated[float, Field(ge=0, lt=1)] | None = None
+    blur_pooling: bool | None = None
 
     def changes(self) -> dict[str, Any]:
         return self.model_dump(exclude_none=True)
@@ -112,6 +116,7 @@ class Augment(Settings):
     brightness: Fraction = 0.0  # the factor is from [1 - brightness, 1 + brightness]
     contrast: Fraction = 0.0  # likewise, around the face's own mean
     fill: Literal["border", "zeros"] = "border"  # outside the face: its edge (Keras's "nearest") or black
+    crop: Annotated[int, Field(ge=24, lt=IMAGE_SIZE)] | None = None  # pixels; a random square, in evaluation the centre
 
     @property
     def on(self) -> bool:
@@ -120,6 +125,14 @@ class Augment(Settings):
     @property
     def warps(self) -> bool:
         return any((self.rotation, self.shift, self.shear, self.scale))
+
+
+class Schedule(Settings):
+    """The learning rate of each step, instead of one an epoch (fer/training/schedule.py)."""
+
+    shape: Literal["constant", "linear", "cosine", "one_cycle"]
+    warm_up: NotNegative = 0.0  # epochs; at most half of those that the run gets
+    final: Fraction = 0.0  # the last rate, as a share of the highest; one_cycle has its own
 
 
 class Recipe(Settings):
@@ -147,16 +160,32 @@ class Recipe(Settings):
     reduce_on_plateau: Annotated[float, Field(gt=0, lt=1)] | None = None
     plateau_patience: Count = 5
     keep_every: Count | None = None
+    schedule: Schedule | None = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     normalise: Literal["pixel", "global", "image"] | None = None
     layers: Layers = Layers()
-    input_size: Annotated[int, Field(ge=IMAGE_SIZE)] = IMAGE_SIZE
+    input_size: Annotated[int, Field(ge=16)] = IMAGE_SIZE
+    views: Literal["one", "flip", "ten_crop"] = "one"
 
     weights: str | None = None
     trainable_stages: Annotated[int, Field(ge=0)] | None = None
     unfreeze_every: Count | None = None
     backbone_rate: Positive = 1.0
     adapt_statistics: bool = False
+
+    @model_validator(mode="after")
+    def options_fit(self) -> Self:
+        if self.schedule and (self.learning_rate_decay != 1 or self.reduce_on_plateau):
+            raise ValueError("schedule: decides every step's rate; learning_rate_decay must be 1.0, no plateau factor")
+        if self.views == "ten_crop" and not self.augment.crop:
+            raise ValueError("views: ten_crop needs augment.crop, the side of the crops that it was trained on")
+        return self
+
+    @property
+    def side(self) -> int:
+        """Of the network's input, in pixels: the crop, unless it is scaled to another input size."""
+        return self.augment.crop or IMAGE_SIZE if self.input_size == IMAGE_SIZE else self.input_size
 
     @property
     def given(self) -> dict[str, Any]:
@@ -264,7 +293,8 @@ def explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         message = "no such parameter"
     elif error["type"] == "value_error":
-        return f"{name}: {error['input']!r}: {message}" if name else message
+        value = "" if isinstance(error["input"], dict) else f"{error['input']!r}: "  # a whole block is too much
+        return f"{name}: {value}{message}" if name else message
     elif error["type"] == "missing":
         message = "not given"
     else:

@@ -31,7 +31,7 @@ def main(*, dataset: str, stages: str, out: Path) -> None:
             max_epochs=limits.epochs_of(name), max_input_size=limits.max_input_size, smallest=smallest
         )
         with torch.device("meta"):
-            network = build(system.model, layers=recipe.layers.changes(), side=recipe.input_size)
+            network = build(system.model, layers=recipe.layers.changes(), side=recipe.side)
         write_text(out / "networks" / f"{name}.txt", layout(network))
     for stage in stages.split(","):
         write_text(out / "code" / f"{stage}.txt", code_of(stage))

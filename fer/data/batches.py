@@ -79,6 +79,12 @@ class DeviceFeatures:
         return self.views[mirrored.long(), index]  # (B, C)
 
 
+def batch_count(faces: int, batch_size: int) -> int:
+    """How many batches `training_batches` makes of so many faces."""
+    whole, rest = divmod(faces, batch_size)
+    return whole + (rest > 1 or faces == 1)
+
+
 def training_batches(faces: TrainingSet, recipe: Recipe, *, seed: int, epoch: int) -> Iterator[Batch]:
     """Every face once, in an order and with distortions that (seed, epoch) alone decide.
 

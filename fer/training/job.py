@@ -23,14 +23,7 @@ from fer.models.zoo import build, count_flops, layout
 from fer.params import Recipe
 from fer.training.checkpoint import Checkpoint, checkpoint_for
 from fer.training.loop import Epoch, Run, train
-from fer.training.losses import (
-    Loss,
-    SelfDistillation,
-    WeightedCrossEntropy,
-    balanced_weights,
-    cross_entropy,
-    teacher_scores,
-)
+from fer.training.losses import CrossEntropy, Loss, SelfDistillation, balanced_weights, teacher_scores
 from fer.training.transfer import HEAD, Pretrained, adapt, feature_sets, start_from, thaw
 
 Report = Callable[[int, int, float, Epoch | None], None]  # seed, epochs done, share of the next one, the epoch's line
@@ -67,7 +60,7 @@ class Job:
         device = pick_device(self.device)
         loaded = self.pretrained.load() if self.pretrained else None
         with torch.device("meta"):
-            network = layout(build(self.model, layers=self.recipe.layers.changes(), side=self.recipe.input_size))
+            network = layout(build(self.model, layers=self.recipe.layers.changes(), side=self.recipe.side))
         facts = asdict(self) | {
             "recipe": self.recipe.given,
             "store": sha256_of(self.store),
@@ -93,6 +86,7 @@ def run_job(job: Job, report: Report) -> None:
     seed = derived_seed(job.seed, job.system)  # a student must not start as its teacher did
     torch.manual_seed(derived_seed(seed, "weights"))
     classifier, start = new_classifier(job, normalise)
+    classifier.crop, classifier.views = job.recipe.augment.crop, job.recipe.views
     classifier = classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if job.recipe.adapt_statistics:
         adapt(classifier, training)
@@ -126,13 +120,13 @@ def read_normalisation(job: Job, file: h5py.File) -> tuple[Normalisation, dict[s
 
 def new_classifier(job: Job, normalise: Normalisation) -> tuple[Classifier, dict[str, Any]]:
     """The classifier before its first epoch, and what to say of where it starts."""
-    network: dict[str, Any] = {"side": job.recipe.input_size}
+    network: dict[str, Any] = {"side": job.recipe.side}
     if changes := job.recipe.layers.changes():
         network["layers"] = changes
     if job.pretrained:
         return start_from(job.pretrained, job.model, network)
     facts = {"network": network, "starts_from": "random"}
-    return Classifier(normalise, build(job.model, **network), input_size=job.recipe.input_size), facts
+    return Classifier(normalise, build(job.model, **network), input_size=job.recipe.side), facts
 
 
 def train_in(
@@ -173,9 +167,8 @@ def train_in(
 
 
 def build_loss(job: Job, training: DeviceFaces, precision: torch.dtype) -> Loss:
-    loss = cross_entropy
-    if job.recipe.class_weights == "balanced":
-        loss = WeightedCrossEntropy(balanced_weights(training.labels))
+    weights = balanced_weights(training.labels) if job.recipe.class_weights == "balanced" else None
+    loss = CrossEntropy(weights, label_smoothing=job.recipe.label_smoothing)
     if job.teacher is None:
         return loss
     network, _ = load_classifier(job.teacher.weights)
@@ -196,8 +189,15 @@ def describe(job: Job, classifier: Classifier, faces: int) -> dict[str, Any]:
         "threads": job.threads,
         "training_faces": faces,
         "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
-        "flops": count_flops(classifier.network, job.recipe.input_size),
+        "flops": count_flops(classifier.network, job.recipe.side),
+        **what_it_sees(job.recipe),
     }
+
+
+def what_it_sees(recipe: Recipe) -> dict[str, Any]:
+    """The crop and the test views, where a network has them."""
+    crop = {"crop": recipe.augment.crop} if recipe.augment.crop else {}
+    return crop | ({"views": recipe.views} if recipe.views != "one" else {})
 
 
 def describe_run(run: Run) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer.data.batches import Batch, TrainingSet, training_batches
+from fer.data.batches import Batch, TrainingSet, batch_count, training_batches
 from fer.determinism import derived_seed
 from fer.emotions import Split
 from fer.errors import UserError
@@ -17,12 +17,13 @@ from fer.models.classifier import predict
 from fer.params import Recipe
 from fer.training.checkpoint import Checkpoint
 from fer.training.losses import Loss
-from fer.training.optimisers import build_optimiser
+from fer.training.optimisers import build_optimiser, set_rate
+from fer.training.schedule import rate_at
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a run's history: losses in nats, accuracies in [0, 1]."""
+    """One line of a run's history: losses in nats, accuracies in [0, 1]; the rate is that of the last step."""
 
     epoch: int
     learning_rate: float
@@ -71,7 +72,7 @@ def nothing(*_: Any) -> None:
 
 
 def learning_rate(recipe: Recipe, history: list[Epoch]) -> float:
-    """The next epoch's: decayed with each epoch and, with `reduce_on_plateau`, with each plateau.
+    """The next epoch's, without a schedule: decayed with each epoch and, with `reduce_on_plateau`, with each plateau.
 
     A plateau is `plateau_patience` epochs without a better one and one more, as torch's ReduceLROnPlateau counts. From
     the history alone, so that an interrupted run needs no scheduler's state.
@@ -85,6 +86,14 @@ def learning_rate(recipe: Recipe, history: list[Epoch]) -> float:
         if waited > recipe.plateau_patience:
             rate, waited = rate * recipe.reduce_on_plateau, 0
     return rate
+
+
+def step_rates(recipe: Recipe, history: list[Epoch], steps: int) -> list[float]:
+    """The rate of each of the next epoch's `steps`."""
+    if recipe.schedule:
+        first = len(history) * steps
+        return [rate_at(recipe, first + step, steps) for step in range(steps)]
+    return [learning_rate(recipe, history)] * steps
 
 
 def train(
@@ -116,11 +125,10 @@ def train(
         raise ValueError(f"{asked}: only Training trains, only PublicTest selects")
     optimiser = build_optimiser(recipe, classifier)
     run = restore(checkpoint, classifier, optimiser)
+    steps = batch_count(len(training), recipe.batch_size)
     while not run.ended(recipe):
         number = len(run.history)
-        rate = learning_rate(recipe, run.history)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * group["rate_factor"]
+        rates = step_rates(recipe, run.history, steps)
         before_epoch(number)
         torch.manual_seed(derived_seed(seed, "layers", number))
         train_loss, train_accuracy = train_epoch(
@@ -128,15 +136,16 @@ def train(
             training_batches(training, recipe, seed=seed, epoch=number),
             loss=loss,
             optimiser=optimiser,
+            rates=rates,
             precision=precision,
             progress=lambda faces, done=number: progress(done, faces / len(training), None),  # type: ignore[misc]
         )
         if not math.isfinite(train_loss):
             raise UserError(
-                f"epoch {number + 1}: the loss is not finite; a lower learning_rate than {rate:.3g} may help"
+                f"epoch {number + 1}: the loss is not finite; a lower learning_rate than {max(rates):.3g} may help"
             )
         validation_loss, validation_accuracy = validate(classifier, validation, precision)
-        epoch = Epoch(number + 1, rate, train_loss, train_accuracy, validation_loss, validation_accuracy)
+        epoch = Epoch(number + 1, rates[-1], train_loss, train_accuracy, validation_loss, validation_accuracy)
         run.add(epoch, classifier, recipe.select_by)
         if recipe.keep_every and epoch.epoch % recipe.keep_every == 0:
             keep(epoch.epoch, classifier.state_dict())
@@ -151,18 +160,20 @@ def train_epoch(
     *,
     loss: Loss,
     optimiser: torch.optim.Optimizer,
+    rates: list[float],
     precision: torch.dtype,
     progress: Callable[[int], None],
 ) -> tuple[float, float]:
     """Mean loss and accuracy over the epoch's batches, from the same forward passes that trained.
 
     Both are summed on the device and read once: nothing waits for the device inside the epoch. `progress` is told the
-    faces seen so far.
+    faces seen so far. `rates` has the learning rate of each batch.
     """
     classifier.train()
     sums: list[Tensor] = []
     faces = 0
-    for batch in batches:
+    for rate, batch in zip(rates, batches, strict=True):
+        set_rate(optimiser, rate)
         device = batch.images.device.type
         with torch.autocast(device, torch.bfloat16, enabled=precision is torch.bfloat16):
             scores = classifier(batch.images)  # (B, 7)

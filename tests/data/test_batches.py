@@ -1,8 +1,9 @@
 """Batches: every face once, mirrored where they say so, in an order that the seed alone decides."""
 
+import pytest
 import torch
 
-from fer.data.batches import DeviceFeatures, training_batches
+from fer.data.batches import DeviceFeatures, batch_count, training_batches
 from fer.emotions import Emotion, Split
 from fer.params import Augment
 from tests.training.test_loop import recipe, toy_faces
@@ -23,6 +24,11 @@ def test_every_face_once_but_for_a_last_one_alone() -> None:
     index = torch.cat([batch[2] for batch in batches()])
     assert len(index) == len(set(index.tolist())) == 40
     assert len(torch.cat([batch[2] for batch in batches(batch_size=7)])) == 41
+
+
+@pytest.mark.parametrize("size", [2, 7, 8, 10, 20, 40, 41, 50])
+def test_batches_are_counted(size: int) -> None:
+    assert batch_count(41, size) == len(batches(batch_size=size))
 
 
 def test_images_labels_and_mirrors_belong_together() -> None:

@@ -15,7 +15,7 @@ from fer.determinism import derived_seed
 from fer.emotions import Split
 from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation
-from fer.params import Recipe
+from fer.params import Augment, Recipe, Schedule
 from fer.training.checkpoint import Checkpoint
 from fer.training.loop import Epoch, Run, learning_rate, train
 from fer.training.losses import cross_entropy
@@ -38,7 +38,7 @@ def toy_network() -> Classifier:
     torch.manual_seed(0)
     first = [nn.AvgPool2d(6), nn.Flatten(), nn.Linear(64, 32, bias=False), nn.BatchNorm1d(32), nn.ReLU()]
     layers = nn.Sequential(*first, nn.Dropout(0.1), nn.Linear(32, 7))
-    return Classifier(Normalisation(128.0, 64.0), layers)
+    return Classifier(Normalisation(128.0, 64.0), layers)  # scales what is smaller to its own 48 pixels
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -89,6 +89,23 @@ def test_an_interrupted_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     continued, again = run(tmp_path / "cut")
     assert continued.history == whole.history
     assert continued.best == whole.best
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+        assert torch.equal(whole.best_state[name], continued.best_state[name]), name
+
+
+SCHEDULED = {"learning_rate_decay": 1.0, "schedule": Schedule(shape="cosine", warm_up=1.0)}
+
+
+@pytest.mark.parametrize("changes", [SCHEDULED, {"augment": Augment(crop=40, rotation=5.0)}], ids=["schedule", "crop"])
+def test_with_any_option_an_interrupted_run_ends_in_the_same_bytes(tmp_path: Path, changes: dict[str, Any]) -> None:
+    whole, network = run(tmp_path / "whole", **changes)
+    plain, _ = run(tmp_path / "plain")
+    assert whole.history != plain.history
+    with pytest.raises(InterruptedRunError):
+        run(tmp_path / "cut", stop_after=2, **changes)
+    continued, again = run(tmp_path / "cut", **changes)
+    assert continued.history == whole.history
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
         assert torch.equal(whole.best_state[name], continued.best_state[name]), name
