@@ -162,6 +162,11 @@ class Recipe(Settings):
     keep_every: Count | None = None
     schedule: Schedule | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mixup: NotNegative = 0.0  # alpha of the Beta distribution that the shares come from
+    mixup_off_epochs: Annotated[int, Field(ge=0)] = 0  # the last ones, without mixup
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None  # decay of the weights' average
+    sam: Positive | None = None  # rho, the radius of sharpness-aware minimisation
+    training_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of Training's faces, the same ones for every seed
 
     normalise: Literal["pixel", "global", "image"] | None = None
     layers: Layers = Layers()
@@ -196,7 +201,7 @@ class Recipe(Settings):
     def features_once(self) -> bool:
         """Whether the backbone says the same of a face in every epoch."""
         frozen = self.weights is not None and self.trainable_stages == 0 and self.unfreeze_every is None
-        return frozen and not self.augment.on
+        return frozen and not self.augment.on and not self.mixup
 
 
 class System(Recipe):

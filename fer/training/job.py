@@ -23,7 +23,7 @@ from fer.models.zoo import build, count_flops, layout
 from fer.params import Recipe
 from fer.training.checkpoint import Checkpoint, checkpoint_for
 from fer.training.loop import Epoch, Run, train
-from fer.training.losses import CrossEntropy, Loss, SelfDistillation, balanced_weights, teacher_scores
+from fer.training.losses import CrossEntropy, Loss, Mixed, SelfDistillation, balanced_weights, teacher_scores
 from fer.training.transfer import HEAD, Pretrained, adapt, feature_sets, start_from, thaw
 
 Report = Callable[[int, int, float, Epoch | None], None]  # seed, epochs done, share of the next one, the epoch's line
@@ -106,6 +106,8 @@ def read_faces(job: Job, file: h5py.File, split: Split, device: torch.device) ->
     faces = DeviceFaces(read_split(file, split), split, device)
     if job.recipe.merge_disgust:
         faces.merge_disgust()
+    if split is Split.training and job.recipe.training_share < 1:
+        faces.keep_share(job.recipe.training_share)
     return faces
 
 
@@ -168,12 +170,12 @@ def train_in(
 
 def build_loss(job: Job, training: DeviceFaces, precision: torch.dtype) -> Loss:
     weights = balanced_weights(training.labels) if job.recipe.class_weights == "balanced" else None
-    loss = CrossEntropy(weights, label_smoothing=job.recipe.label_smoothing)
-    if job.teacher is None:
-        return loss
-    network, _ = load_classifier(job.teacher.weights)
-    scores = teacher_scores(network.to(training.images.device), training, precision)
-    return SelfDistillation(scores, alpha=job.teacher.alpha, temperature=job.teacher.temperature, label_loss=loss)
+    loss: Loss = CrossEntropy(weights, label_smoothing=job.recipe.label_smoothing)
+    if job.teacher:
+        network, _ = load_classifier(job.teacher.weights)
+        scores = teacher_scores(network.to(training.images.device), training, precision)
+        loss = SelfDistillation(scores, alpha=job.teacher.alpha, temperature=job.teacher.temperature, label_loss=loss)
+    return Mixed(loss) if job.recipe.mixup else loss
 
 
 def describe(job: Job, classifier: Classifier, faces: int) -> dict[str, Any]:
@@ -212,9 +214,10 @@ def describe_run(run: Run) -> dict[str, Any]:
 def pflop(recipe: Recipe, facts: dict[str, Any], epochs: int) -> float:
     """What training spent, in 1e15 operations: forward and twice that backward for each face and epoch.
 
-    With features computed once, one forward pass for each face and view; the head's share is left out.
+    Sharpness-aware minimisation does both twice. With features computed once, one forward pass for each face and view;
+    the head's share is left out.
     """
-    passes = 1 + recipe.flip if recipe.features_once else 3 * epochs
+    passes = 1 + recipe.flip if recipe.features_once else 3 * epochs * (2 if recipe.sam else 1)
     return round(passes * int(facts["training_faces"]) * int(facts["flops"]) / 1e15, 4)
 
 
