@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from fer.params import PARAMS, ParamsError, Recipe, load_params
+from fer.params import PARAMS, Augment, ParamsError, Recipe, load_params
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,6 +45,12 @@ def test_a_systems_own_cap_stands_before_the_datasets() -> None:
     assert synthetic.epochs_of("tuwani") == synthetic.epochs["tuwani"]
 
 
+def test_the_networks_side_is_the_crop_unless_it_is_scaled() -> None:
+    recipe = load_params(ROOT / PARAMS).systems["cs231n"]
+    for crop, size, side in ((None, 48, 48), (44, 48, 44), (44, 64, 64), (None, 24, 24)):
+        assert recipe.model_copy(update={"augment": Augment(crop=crop), "input_size": size}).side == side
+
+
 def test_options_that_are_off_do_not_count_as_given() -> None:
     """A run is keyed by what is given: an option that is added later must not make finished runs stale."""
     systems = load_params(ROOT / PARAMS).systems
@@ -78,7 +84,10 @@ def test_options_that_are_off_do_not_count_as_given() -> None:
         ("systems.cs231n.layers", {"dropout": 1.0}, "systems.cs231n.layers.dropout: 1.0"),
         ("systems.cs231n.weights", "vgg16_imagenet", "systems.cs231n.weights: systems of transfer.systems have them"),
         ("systems.vgg16_frozen.weights", None, "systems.vgg16_frozen.weights: systems of transfer.systems have them"),
-        ("systems.cs231n.input_size", 40, "systems.cs231n.input_size: 40"),
+        ("systems.cs231n.input_size", 12, "systems.cs231n.input_size: 12"),
+        ("systems.cs231n.schedule", {"shape": "cosine"}, "systems.cs231n: schedule: decides every step's rate"),
+        ("systems.cs231n.views", "ten_crop", "systems.cs231n: views: ten_crop needs augment.crop"),
+        ("systems.cs231n.augment", {"crop": 48}, "systems.cs231n.augment.crop: 48"),
         ("dataset", "ferplus", "dataset=ferplus: no such name; known: "),
         ("datasets.synthetic.seeds", [], "datasets.synthetic.seeds"),
         ("datasets.synthetic.seeds", [0, 0], "datasets.synthetic.seeds: [0, 0]: a seed stands there twice"),

@@ -82,7 +82,8 @@ def predict_splits(
     logits = {}
     for split, faces in splits.items():
         images = torch.from_numpy(faces.images).unsqueeze(1).to(device)  # uint8 (N, 1, 48, 48)
-        logits[split] = predict(classifier, images, precision, batch_size=runtime.batch_size).cpu().numpy()  # (N, 7)
+        scores = predict(classifier, images, precision, batch_size=runtime.batch_size, views=classifier.views)
+        logits[split] = scores.cpu().numpy()  # (N, 7)
     return logits
 
 
