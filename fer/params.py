@@ -51,6 +51,7 @@ class Dataset(Settings):
     faces: Count | None
     drawing_seed: Seed | None
     source: str | None
+    votes: str | None
     seeds: Seeds
     max_epochs: Count | None
     epochs: dict[str, Count]
@@ -65,6 +66,7 @@ class Dataset(Settings):
 
 class Clean(Settings):
     drop_leaked: bool
+    near_duplicate_correlation: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Normalise(Settings):

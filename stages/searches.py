@@ -19,8 +19,8 @@ def search_system(params: Params, system: str, **options: Any) -> Iterator[str]:
     plan = plan_of(params, system, **options)
     best = best_row(search(plan, jobs=jobs))
     trials, parallel = tables_of(plan)
-    yield f"dvc plots show {trials} -t search -x trial -y accuracy"
-    yield f"dvc plots show {parallel} -t parallel_coordinates -x axis -y position"
+    yield f"dvc plots show {trials} -t search -x trial -y accuracy --title '{system}: trials'"
+    yield f"dvc plots show {parallel} -t parallel_coordinates -x axis -y position --title '{system}: parameters'"
     if best is None:
         yield "no trial went through to its end"
     else:

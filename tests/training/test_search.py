@@ -17,7 +17,7 @@ from optuna.distributions import FloatDistribution
 
 from fer.errors import UserError
 from fer.evaluation.search_plots import TrialRow
-from fer.params import PARAMS, Dataset, Dimension, Search, System, load_params
+from fer.params import PARAMS, Dimension, Search, System, load_params
 from fer.training.search import SILENT, Plan, open_storage, open_study, search, tables_of
 from stages.searches import plan_of, reproduce
 from tests.training.test_loop import recipe
@@ -29,10 +29,7 @@ SPACE = {
     "batch_size": Dimension(low=10, high=40, whole=True),
     "augment.shift": Dimension(choices=(0.0, 0.1)),
 }
-LIMITS = Dataset(
-    faces=None, drawing_seed=None, source=None, seeds=(0,), max_epochs=None, epochs={}, max_input_size=None,
-    weights="optional", publish=(),
-)  # fmt: skip
+LIMITS = load_params(ROOT / PARAMS).datasets["fer2013"]
 
 
 def plan(store: Path, *, trials: int = 3, epochs: int = 5, **changes: Any) -> Plan:  # noqa: F811
