@@ -4,6 +4,7 @@ A parameter takes two hops: params.yaml -> one of these objects -> an ordinary k
 An unknown key, a wrong type or a value out of range ends with a line that names the parameter and what it may be.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -212,6 +213,17 @@ class System(Recipe):
     model: str
     datasets: Names
     max_seeds: Count | None = None
+
+    def changed(self, changes: Mapping[str, Any]) -> "System":
+        """With other values of some parameters, by their dotted names. Raises ValidationError."""
+        content = self.model_dump(exclude_unset=True)
+        for name, value in changes.items():
+            *blocks, last = name.split(".")
+            inner: Any = {last: value}
+            for block in reversed(blocks):
+                inner = {block: inner}
+            content = merged(content, inner)
+        return System.model_validate(content)
 
     def recipe(self, *, max_epochs: int | None, max_input_size: int | None, smallest: int) -> Recipe:
         """The recipe alone, epochs and input size under the dataset's caps, the input at least `smallest`."""

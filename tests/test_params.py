@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from fer.params import PARAMS, Augment, ParamsError, Recipe, load_params
+from fer.params import PARAMS, Augment, ParamsError, Recipe, System, load_params
 
 ROOT = Path(__file__).parent.parent
 
@@ -51,6 +51,17 @@ def test_the_networks_side_is_the_crop_unless_it_is_scaled() -> None:
         assert recipe.model_copy(update={"augment": Augment(crop=crop), "input_size": size}).side == side
 
 
+def test_an_ingredient_changes_its_own_parameters_alone() -> None:
+    ablation = load_params(ROOT / PARAMS).ablation
+    assert ablation.variants["base"] == ablation.base
+    for name, changes in ablation.ingredients.items():
+        variant = ablation.variants[name]
+        changed = {field for field in System.model_fields if getattr(variant, field) != getattr(ablation.base, field)}
+        assert changed == set(changes), name
+    assert ablation.variants["squeeze_excitation"].layers.width == ablation.base.layers.width
+    assert ablation.variants["together"].augment.model_dump(exclude_defaults=True).keys() >= {"rotation", "crop"}
+
+
 def test_options_that_are_off_do_not_count_as_given() -> None:
     """A run is keyed by what is given: an option that is added later must not make finished runs stale."""
     systems = load_params(ROOT / PARAMS).systems
@@ -93,6 +104,14 @@ def test_options_that_are_off_do_not_count_as_given() -> None:
         ("datasets.synthetic.seeds", [0, 0], "datasets.synthetic.seeds: [0, 0]: a seed stands there twice"),
         ("datasets.synthetic.epochs", {"resnet": 3}, "datasets.synthetic.epochs=resnet: no such name; known: "),
         ("compare.pairs", [["cs231n", "x"]], "compare.pairs=x: no such name"),
+        ("ensemble.students", ["x"], "ensemble.students=x: no such name"),
+        ("search.space", {"learnin_rate": {"low": 0.1, "high": 1.0}}, "search: space=learnin_rate: no such name"),
+        ("search.space.l2", {"low": 1.0, "high": 0.1}, "search.space.l2: low must be less than high"),
+        ("search.space.l2", {"low": 0.0, "high": 0.1, "log": True}, "search.space.l2: log needs a range above 0"),
+        ("search.space.l2", {"low": 0.0}, "search.space.l2: either low and high or choices"),
+        ("ablation.ingredients.flip", {"flipp": True}, "ablation: ingredients.flip.flipp: no such parameter"),
+        ("ablation.ingredients.crop", {"augment": {"crop": 90}}, "ablation: ingredients.crop.augment.crop: 90"),
+        ("ablation.together", ["flop"], "ablation: together=flop: no such name"),
         ("extra", 1, "extra: no such parameter"),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fer.evaluation.ablation import ablation_block
 from fer.evaluation.tables import replace_between_marks, results_block
 from fer.params import load_params
 
@@ -19,6 +20,21 @@ def test_the_tables_are_metrics(dataset: str) -> None:
     if not path.exists():
         pytest.skip(f"no summary of {dataset} is committed yet")
     assert replace_between_marks(README, f"results:{dataset}", results_block(json.loads(path.read_text()))) == README
+
+
+def test_the_ablations_table_is_its_metrics() -> None:
+    path = ROOT / "metrics" / "fer2013" / "ablation.json"
+    block = ablation_block(json.loads(path.read_text())) if path.exists() else "Not yet run."
+    assert replace_between_marks(README, "ablation:fer2013", block) == README
+
+
+def test_the_ensembles_figures_are_its_metrics() -> None:
+    path = ROOT / "metrics" / "fer2013" / "ensemble.json"
+    if not path.exists():
+        pytest.skip("no ensemble on the real data is committed yet")
+    measured = json.loads(path.read_text())
+    figures = f"{100 * measured['PrivateTest']['accuracy']:.1f} % of PrivateTest"
+    assert figures in " ".join(README.split())
 
 
 def test_the_audits_numbers_are_the_audits() -> None:
@@ -64,4 +80,4 @@ def test_every_system_of_the_readme_is_in_params() -> None:
     systems = load_params(ROOT / "params.yaml").systems
     blocks = re.findall(r"<!-- results:\w+:begin -->(.*?)<!-- results:\w+:end -->", README, flags=re.DOTALL)
     names = {name for block in blocks for name in re.findall(r"^\| (\w+) \|", block, flags=re.MULTILINE)}
-    assert names - {"system", "people"} == set(systems)
+    assert names - {"system", "people", "ensemble"} == set(systems)

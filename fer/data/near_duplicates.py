@@ -44,7 +44,7 @@ class Search(NamedTuple):
 
     split: Split
     faces: Faces
-    means: NDArray[np.float32]  # (2 N, 144), as they are and mirrored
+    means: NDArray[np.float32]  # (2, N, 146), as they are and mirrored
 
 
 def find_near_duplicates(store: Path, *, correlation: float) -> list[NearDuplicate]:
@@ -71,18 +71,15 @@ def closeness(pair: NearDuplicate) -> tuple[float, bool, int]:
 def prepare(file: h5py.File, split: Split) -> Search:
     faces = read_split(file, split)
     means = block_means(unit(faces.images, np.float32))  # (N, 12, 12)
-    both = np.concatenate([means, means[:, :, ::-1]])  # (2 N, 12, 12)
-    return Search(split, faces, both.reshape(len(both), SIDE**2))
+    return Search(split, faces, np.stack([beside_half_square(turned, 1) for turned in (means, means[:, :, ::-1])]))
 
 
 def compare(search: Search, training: Faces, correlation: float) -> Iterator[NearDuplicate]:
     """All pairs above `correlation` between a test split and a block of Training."""
-    if len(search.faces) == 0:
-        return
-    means = block_means(unit(training.images, np.float32)).reshape(len(training), SIDE**2)  # (B, 144)
-    for turned, theirs in enumerate(np.split(search.means, 2)):
-        distance = squared(means)[:, None] + squared(theirs) - 2 * means @ theirs.T  # (B, N)
-        ours, others = np.nonzero(distance < 2 - 2 * correlation + ROUNDING)  # (C,), (C,)
+    means = beside_half_square(block_means(unit(training.images, np.float32)), 0)  # (B, 146)
+    for turned, theirs in enumerate(search.means):
+        near = means @ theirs.T > correlation - 1 - ROUNDING  # (B, N): minus half the squared distance
+        ours, others = np.divmod(np.flatnonzero(near), len(search.faces))  # (C,), (C,)
         images = training.images[ours, :, ::-1] if turned else training.images[ours]  # (C, 48, 48)
         exact = correlations(images, search.faces.images[others])
         for place in np.flatnonzero(exact > correlation):
@@ -95,8 +92,12 @@ def compare(search: Search, training: Faces, correlation: float) -> Iterator[Nea
             )
 
 
-def squared(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
+def beside_half_square(means: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """(N, 12, 12) to (N, 146), such that the product of a vector of side 0 and one of side 1 is -|p - q|² / 2."""
+    flat = means.reshape(len(means), SIDE**2)
+    half = -np.einsum("ij,ij->i", flat, flat) / 2  # (N,)
+    columns = (half, np.ones_like(half))
+    return np.column_stack([flat, columns[side], columns[1 - side]])
 
 
 def unit(images: NDArray[np.uint8], dtype: Any) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""All systems of a dataset beside each other: summary.json, the README's table, the pictures of the whole."""
+"""All systems of a dataset beside each other: summary.json, README's tables, MODEL_CARD.md, pictures of the whole."""
 
 import json
 from collections.abc import Sequence
@@ -10,12 +10,23 @@ from fer.data.store import open_store, read_split
 from fer.data.votes import read_votes
 from fer.emotions import Split
 from fer.evaluation import figures, plots_data
+from fer.evaluation.model_card import model_card
 from fer.evaluation.predictions import read_predictions
 from fer.evaluation.summary import Seeds, describe, summarise
 from fer.evaluation.tables import replace_between_marks, results_block
 from fer.files import write_json, write_text
 from fer.not_run import is_noted
 from fer.reports import REPORTED, REPORTED_ON
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the comparison reads: every system's predictions, and what is known of the faces."""
+
+    predictions: Path
+    store: Path
+    votes: Path
+    audit: Path
 
 
 @dataclass(frozen=True)
@@ -26,13 +37,12 @@ class Places:
     plots: Path
     figures: Path
     readme: Path
+    model_card: Path
 
 
 def compare_systems(
     dataset: str,
-    predictions: Path,
-    store: Path,
-    votes: Path,
+    sources: Sources,
     places: Places,
     *,
     pairs: Sequence[tuple[str, str]],
@@ -41,26 +51,29 @@ def compare_systems(
 ) -> None:
     """Writes everything that needs more than one system, or none.
 
-    Every folder of `predictions` is a system. One that the dataset does not run is shown beside the printed numbers, as
-    not yet run, and left out elsewhere.
+    Every folder of `sources.predictions` is a system. One that the dataset does not run is shown beside the printed
+    numbers, as not yet run, and left out elsewhere.
     """
-    systems = sorted(path.name for path in predictions.iterdir() if path.is_dir())
-    shown = [name for name in systems if not is_noted(predictions / name) or dataset == REPORTED_ON]
-    read = {system: read_seeds(predictions / system) for system in shown}
+    systems = sorted(path.name for path in sources.predictions.iterdir() if path.is_dir())
+    shown = [name for name in systems if not is_noted(sources.predictions / name) or dataset == REPORTED_ON]
+    read = {system: read_seeds(sources.predictions / system) for system in shown}
     summary = summarise(
         {system: seeds for system, (seeds, _) in read.items() if seeds},
         reported={system: REPORTED.get(system) if dataset == REPORTED_ON else None for system in shown},
         described={system: describe(list(runs.values())) for system, (_, runs) in read.items() if runs},
-        votes=read_votes(votes),
+        votes=read_votes(sources.votes),
         provenances={system: next(iter(runs.values())) for system, (_, runs) in read.items() if runs},
         pairs=pairs,
         resamples=resamples,
         bootstrap_seed=bootstrap_seed,
     )
     write_json(places.metrics, summary)
-    draw(summary, store, places)
-    # Read back: the table shows the rounded numbers that git keeps.
-    block = results_block(json.loads(places.metrics.read_text(encoding="utf-8")))
+    draw(summary, sources.store, places)
+    # Read back: the tables show the rounded numbers that git keeps.
+    kept = json.loads(places.metrics.read_text(encoding="utf-8"))
+    block = results_block(kept)
+    if dataset == REPORTED_ON:
+        write_text(places.model_card, model_card(kept, json.loads(sources.audit.read_text(encoding="utf-8"))))
     readme = places.readme.read_text(encoding="utf-8")
     if f"results:{dataset}:begin" in readme:  # not every dataset's numbers belong there
         write_text(places.readme, replace_between_marks(readme, f"results:{dataset}", block))

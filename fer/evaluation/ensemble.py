@@ -143,7 +143,10 @@ def describe(members: Mapping[str, Member], provenances: Mapping[str, Mapping[st
     }
     return {
         "system": "ensemble",
+        "model": "ensemble",
         "seed": 0,
+        "network": {},
+        "recipe": {},
         "members": {name: vars(member) for name, member in members.items()},
         "starts_from": ", ".join(sorted({run.get("starts_from", "random") for run in runs})),
         "device": ", ".join(sorted({run["device"] for run in runs})),

@@ -19,7 +19,7 @@ from fer.evaluation.crowd import crowds_of, measure_against_crowd
 from fer.evaluation.leaks import measure_leaks
 from fer.evaluation.metrics import confusion, measure
 from fer.evaluation.plots_data import EpochScore
-from fer.evaluation.predict import Runtime, TestFaces, predict_once
+from fer.evaluation.predict import EvaluatedFaces, Runtime, predict_once
 from fer.evaluation.predictions import TEST_SPLITS, Predictions, write_predictions
 from fer.files import sha256_of, write_json
 from fer.not_run import keep_only
@@ -74,11 +74,11 @@ def evaluate_system(sources: Sources, places: Places, settings: Settings) -> Non
     draw(places.plots, runs, history)
 
 
-def read_faces(sources: Sources) -> TestFaces:
+def read_faces(sources: Sources) -> EvaluatedFaces:
     near = [pair.row for pair in read_near_duplicates(sources.near_duplicates)]
     with open_store(sources.store) as file:
         splits = {split: read_split(file, split) for split in TEST_SPLITS}
-    return TestFaces(
+    return EvaluatedFaces(
         splits, sha256_of(sources.store), {split: np.isin(faces.rows, near) for split, faces in splits.items()}
     )
 

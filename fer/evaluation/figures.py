@@ -36,6 +36,7 @@ STYLE: Any = {
 }
 OFFSETS = dict(zip(TEST_SETS, (-0.27, -0.09, 0.09, 0.27), strict=True))  # a system's lines, around its own height
 SET_NAMES = dict(zip(TEST_SETS, ("PublicTest", "PrivateTest", "leak-free", "no near-duplicates"), strict=True))
+LEAK_NAMES = dict(zip(LEAK_GROUPS, ("exact copies", "near-duplicates", "clean"), strict=True))
 LEAK_COLOURS = dict(zip(LEAK_GROUPS, (ORANGE, GREEN, BLUE), strict=True))
 mpl.use("Agg")
 
@@ -208,12 +209,12 @@ def reliability(bins: Mapping[str, Reliability], path: Path) -> None:
             error = 100 * expected_calibration_error(of)
             top.set(title=f"{scaling} temperature scaling: ECE {error:.1f} %", xlim=(0, 1), ylim=(0, 1))
             below.bar(edges, 100 * of.faces / max(of.faces.sum(), 1), width=0.9 / BINS, color=GREY)
-            below.set(xlabel="confidence")
+            below.set(xlabel="confidence, per cent")
             for axis in (top, below):
                 axis.grid(axis="x", visible=False)
-                axis.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+                axis.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0, symbol=""))
             top.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
-        axes[0, 0].set_ylabel("accuracy, PrivateTest")
+        axes[0, 0].set_ylabel("accuracy, PrivateTest, all seeds")
         axes[1, 0].set_ylabel("% of faces")
         axes[0, 0].legend(loc="upper left")
 
@@ -223,10 +224,9 @@ def leaks(summary: Mapping[str, Any], path: Path) -> None:
     systems = [(name, entry["leaks"]) for name, entry in summary["systems"].items() if entry["seeds"]]
     faces = systems[0][1]
     with drawing(path, size=(8.2, 1.5 + 0.38 * len(systems))) as (figure, axis):
-        for place, (_, groups) in enumerate(systems):
-            known = [100 * group["accuracy"] for group in groups.values() if group["faces"]]
-            axis.plot([min(known), max(known)], [place, place], color="#cccccc", linewidth=2, zorder=1)
-        for group, colour in LEAK_COLOURS.items():
+        for place in range(0, len(systems), 2):
+            axis.axhspan(place - 0.5, place + 0.5, color="#f4f4f4", linewidth=0, zorder=0)
+        for offset, (group, colour) in zip((-0.2, 0.0, 0.2), LEAK_COLOURS.items(), strict=True):
             if not faces[group]["faces"]:
                 continue
             scores = [groups[group] for _, groups in systems]
@@ -234,8 +234,8 @@ def leaks(summary: Mapping[str, Any], path: Path) -> None:
             low = means - [100 * score["accuracy_low"] for score in scores]
             high = [100 * score["accuracy_high"] for score in scores] - means
             axis.errorbar(
-                means, np.arange(len(systems)), xerr=np.clip([low, high], 0, None), fmt="o", color=colour, markersize=5,
-                capsize=2, elinewidth=1, label=f"{group.replace('_', ' ')} ({faces[group]['faces']:,} faces)",
+                means, np.arange(len(systems)) + offset, xerr=np.clip([low, high], 0, None), fmt="o", color=colour,
+                markersize=5, capsize=2, elinewidth=1, label=f"{LEAK_NAMES[group]} ({faces[group]['faces']:,} faces)",
             )  # fmt: skip
         axis.set_yticks(range(len(systems)), [name for name, _ in systems])
         axis.tick_params(axis="y", length=0)

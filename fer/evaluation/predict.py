@@ -39,7 +39,7 @@ class Runtime:
 
 
 @dataclass(frozen=True)
-class TestFaces:
+class EvaluatedFaces:
     """Both test splits of a store."""
 
     splits: dict[Split, Faces]
@@ -56,7 +56,7 @@ class Predicted:
     key: str
 
 
-def predict_once(weights: Path, faces: TestFaces, kept: Path, runtime: Runtime) -> Predicted:
+def predict_once(weights: Path, faces: EvaluatedFaces, kept: Path, runtime: Runtime) -> Predicted:
     """The predictions of one seed, with the logits of the file `kept` if it has the same key.
 
     Raises WeightsError or FileNotFoundError.

@@ -86,7 +86,8 @@ def predicted_from(path: Path) -> str | None:
             provenance = json.loads((file.metadata() or {})["provenance"])
     except (FileNotFoundError, SafetensorError, KeyError, json.JSONDecodeError):
         return None
-    return str(provenance.get("predicted_from"))
+    key: str | None = provenance.get("predicted_from")
+    return key
 
 
 def read_logits(path: Path) -> dict[Split, NDArray[np.float32]]:

@@ -145,8 +145,11 @@ def results_block(summary: Mapping[str, Any]) -> str:
 
 def sentences_of(summary: Mapping[str, Any]) -> list[str]:
     """One for each pair of systems, and one for each that differs from another in its class weights alone."""
+    shown = [
+        pair for pair in summary["pairs"].values() if {pair["first"], pair["second"]} <= summary["systems"].keys()
+    ]  # the others are for another dataset
     weights = (class_weights.sentence(effect) for effect in summary["class_weights"].values())
-    return [*(sentence(pair) for pair in summary["pairs"].values()), *weights]
+    return [*map(sentence, shown), *weights]
 
 
 def sentence(pair: Mapping[str, Any], test_set: str = Split.private_test) -> str:

@@ -10,11 +10,12 @@ import pytest
 from dvc_render.vega import VegaRenderer  # type: ignore[import-untyped]
 
 from fer.emotions import EMOTION_NAMES, Split
-from fer.evaluation import plots_data
+from fer.evaluation import plots_data, search_plots
 from fer.evaluation.calibration import reliability
 from fer.evaluation.plots_data import EpochScore
 from tests.evaluation.test_figures import SUMMARY
 from tests.evaluation.test_metrics import predictions
+from tests.evaluation.test_search_plots import SPACE, TRIALS
 
 TEMPLATES = Path(__file__).parents[2] / ".dvc" / "plots"
 AXES = {
@@ -24,6 +25,8 @@ AXES = {
     "reliability": ("confidence", "accuracy"),
     "leaks": ("accuracy", "system"),
     "agreement": ("votes", "accuracy"),
+    "search": ("trial", "accuracy"),
+    "parallel_coordinates": ("axis", "position"),
 }
 
 
@@ -41,6 +44,10 @@ def write_table(template: str, path: Path) -> None:
         plots_data.write_leaks(path, SUMMARY)
     elif template == "agreement":
         plots_data.write_agreement(path, SUMMARY)
+    elif template == "search":
+        search_plots.write_trials(path, TRIALS)
+    elif template == "parallel_coordinates":
+        search_plots.write_parallel(path, TRIALS, SPACE)
     else:
         plots_data.write_class_counts(path, {split: np.arange(7, dtype=np.uint8) for split in Split})
 
