@@ -41,6 +41,7 @@ def main(
         dataset,
         Sources(predictions, store, votes, audit),
         Places(metrics, plots, figures, readme, model_card),
+        waiting=tuple(params.waiting),
         pairs=params.compare.pairs,
         resamples=params.evaluate.resamples,
         bootstrap_seed=params.evaluate.bootstrap_seed,

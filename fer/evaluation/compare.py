@@ -45,17 +45,18 @@ def compare_systems(
     sources: Sources,
     places: Places,
     *,
+    waiting: Sequence[str],
     pairs: Sequence[tuple[str, str]],
     resamples: int,
     bootstrap_seed: int,
 ) -> None:
     """Writes everything that needs more than one system, or none.
 
-    Every folder of `sources.predictions` is a system. One that the dataset does not run is shown beside the printed
-    numbers, as not yet run, and left out elsewhere.
+    Every folder of `sources.predictions` is a system; one that the dataset does not run is left out. The systems of
+    `waiting` stand beside the printed numbers as not yet run.
     """
-    systems = sorted(path.name for path in sources.predictions.iterdir() if path.is_dir())
-    shown = [name for name in systems if not is_noted(sources.predictions / name) or dataset == REPORTED_ON]
+    systems = {path.name for path in sources.predictions.iterdir() if path.is_dir() and not is_noted(path)}
+    shown = sorted(systems | set(waiting if dataset == REPORTED_ON else ()))
     read = {system: read_seeds(sources.predictions / system) for system in shown}
     summary = summarise(
         {system: seeds for system, (seeds, _) in read.items() if seeds},
