@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fer.emotions import EMOTION_NAMES, Split
 from fer.evaluation.calibration import BINS, Reliability, expected_calibration_error
+from fer.evaluation.crowd import LEVELS
 from fer.evaluation.leaks import GROUPS as LEAK_GROUPS
 from fer.evaluation.metrics import HUMAN_CLASS_ACCURACY, TEST_SETS
 from fer.evaluation.plots_data import EpochScore, class_counts, row_shares
@@ -194,7 +195,7 @@ def has_number(entry: Mapping[str, Any]) -> bool:
 
 
 def reliability(bins: Mapping[str, Reliability], path: Path) -> None:
-    """Accuracy against confidence, before and after temperature scaling; the line is what a calibrated network has.
+    """Accuracy against confidence, as trained and temperature scaled; the line is what a calibrated network has.
 
     Guo et al. 2017, figure 4; below each, how many faces have that confidence.
     """
@@ -207,7 +208,7 @@ def reliability(bins: Mapping[str, Reliability], path: Path) -> None:
             top.plot(of.confidence[filled], of.accuracy[filled], "o", color="#222222", markersize=3)
             top.plot([0, 1], [0, 1], color=ORANGE, linewidth=1.5, label="calibrated")
             error = 100 * expected_calibration_error(of)
-            top.set(title=f"{scaling} temperature scaling: ECE {error:.1f} %", xlim=(0, 1), ylim=(0, 1))
+            top.set(title=f"{scaling}: ECE {error:.1f} %", xlim=(0, 1), ylim=(0, 1))
             below.bar(edges, 100 * of.faces / max(of.faces.sum(), 1), width=0.9 / BINS, color=GREY)
             below.set(xlabel="confidence, per cent")
             for axis in (top, below):
@@ -251,7 +252,7 @@ def agreement(summary: Mapping[str, Any], path: Path) -> None:
     """Accuracy by how many of ten voters made the crowd's choice, on PrivateTest; last, how often that is the label."""
     noise = summary["label_noise"][Split.private_test]
     systems = {name: entry["crowd"]["by_votes"] for name, entry in summary["systems"].items() if entry["seeds"]}
-    levels = list(noise["by_votes"])
+    levels = list(LEVELS)
     rows = [[of[level]["accuracy_label"] for level in levels] for of in systems.values()]
     rows.append([noise["by_votes"][level]["agreement"] for level in levels])
     shares = np.array([[np.nan if share is None else 100 * share for share in row] for row in rows])  # (S + 1, levels)
