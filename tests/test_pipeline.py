@@ -78,6 +78,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
         params[stage]["systems"] = names
     kept = {*SYSTEMS["train"], *SYSTEMS["transfer"], *params["distil"]["systems"]}
     params["systems"] = {name: block for name, block in params["systems"].items() if name in kept}
+    params["compare"]["pairs"] = [pair for pair in params["compare"]["pairs"] if kept.issuperset(pair)]
     clone.write_params(params)
     clone.commit("small")
     clone.run("dvc", "repro")
