@@ -37,6 +37,7 @@ STYLE: Any = {
 }
 OFFSETS = dict(zip(TEST_SETS, (-0.27, -0.09, 0.09, 0.27), strict=True))  # a system's lines, around its own height
 SET_NAMES = dict(zip(TEST_SETS, ("PublicTest", "PrivateTest", "leak-free", "no near-duplicates"), strict=True))
+PAIRS = 48  # near-duplicates shown
 LEAK_NAMES = dict(zip(LEAK_GROUPS, ("exact copies", "near-duplicates", "clean"), strict=True))
 LEAK_COLOURS = dict(zip(LEAK_GROUPS, (ORANGE, GREEN, BLUE), strict=True))
 mpl.use("Agg")
@@ -151,6 +152,26 @@ def sample_faces(images: NDArray[np.uint8], labels: NDArray[np.uint8], path: Pat
             axis.set(xticks=[], yticks=[])
             axis.set_ylabel(EMOTION_NAMES[emotion], rotation=0, ha="right", va="center")
             axis.spines[:].set_visible(False)
+
+
+def near_duplicates(
+    test: Sequence[NDArray[np.uint8]],
+    training: Sequence[NDArray[np.uint8]],
+    correlations: Sequence[float],
+    path: Path,
+    *,
+    columns: int = 6,
+) -> None:
+    """Test faces, each with the Training face that is nearly the same, (48, 48) each, and their correlation."""
+    rows = -(-len(test) // columns)
+    with drawing(path, rows, columns, size=(1.55 * columns, 1.0 * rows + 0.4), squeeze=False) as (figure, axes):
+        figure.suptitle("Test face, and its near-duplicate in Training", fontsize=11)
+        for axis in axes.flat:
+            axis.set_axis_off()
+        gap = np.full((48, 2), 255, np.uint8)
+        for axis, face, other, correlation in zip(axes.flat, test, training, correlations, strict=False):
+            axis.imshow(np.hstack([face, gap, other]), cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
+            axis.set_title(f"{correlation:.3f}", fontsize=8, loc="center", pad=2)
 
 
 def system_accuracy(summary: Mapping[str, Any], path: Path) -> None:

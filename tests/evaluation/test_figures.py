@@ -50,6 +50,7 @@ FIGURES: dict[str, Callable[[Path], None]] = {
     "class_accuracy": lambda path: figures.class_accuracy(COUNTS, path),
     "class_distribution": lambda path: figures.class_distribution(LABELS, path),
     "sample_faces": lambda path: figures.sample_faces(IMAGES, LABELS[Split.training], path),
+    "near_duplicates": lambda path: figures.near_duplicates([*IMAGES[:7]], [*IMAGES[7:14]], [0.96] * 7, path),
     "reliability": lambda path: figures.reliability(pooled_reliability([both()]), path),
     "leaks": lambda path: figures.leaks(SUMMARY, path),
     "agreement": lambda path: figures.agreement(SUMMARY, path),
