@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fer.data.near_duplicates import read_near_duplicates
 from fer.data.store import open_store, read_split
 from fer.data.votes import read_votes
 from fer.emotions import Split
@@ -25,6 +26,7 @@ class Sources:
 
     predictions: Path
     store: Path
+    near_duplicates: Path
     votes: Path
     audit: Path
 
@@ -70,6 +72,7 @@ def compare_systems(
     )
     write_json(places.metrics, summary)
     draw(summary, sources.store, places)
+    draw_near_duplicates(sources, places.figures / "near_duplicates.png")
     # Read back: the tables show the rounded numbers that git keeps.
     kept = json.loads(places.metrics.read_text(encoding="utf-8"))
     block = results_block(kept)
@@ -102,3 +105,18 @@ def draw(summary: dict[str, Any], store: Path, places: Places) -> None:
     figures.class_distribution(labels, places.plots / "pictures" / "classes.png")
     figures.system_accuracy(summary, places.plots / "pictures" / "accuracy.png")
     figures.sample_faces(training.images, training.labels, places.figures / "samples.png")
+
+
+def draw_near_duplicates(sources: Sources, path: Path) -> None:
+    """The least similar pairs beside each other, for a person to judge; nothing where all are exact copies."""
+    pairs = [pair for pair in read_near_duplicates(sources.near_duplicates) if pair.mirrored or pair.correlation < 1]
+    pairs = sorted(pairs, key=lambda pair: pair.correlation)[: figures.PAIRS]
+    if not pairs:
+        return
+    with open_store(sources.store) as file:
+        faces = {split: read_split(file, split) for split in Split}
+    place = {split: {int(row): index for index, row in enumerate(of.rows)} for split, of in faces.items()}
+    kept = [pair for pair in pairs if pair.training_row in place[Split.training]]  # clean.drop_leaked leaves some out
+    test = [faces[Split(pair.split)].images[place[Split(pair.split)][pair.row]] for pair in kept]
+    training = [faces[Split.training].images[place[Split.training][pair.training_row]] for pair in kept]
+    figures.near_duplicates(test, training, [pair.correlation for pair in kept], path)
