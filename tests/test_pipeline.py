@@ -91,7 +91,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     kept = {*SYSTEMS["train"], *SYSTEMS["transfer"], *params["distil"]["systems"]}
     params["systems"] = {name: block for name, block in params["systems"].items() if name in kept}
     params["systems"]["mobilenet_v2"]["datasets"].append("synthetic")
-    params["ensemble"]["students"] = []
+    params["ensemble"] |= {"students": [], "systems": sorted(kept)}
     clone.write_params(params)
     clone.keep_candidates(kept)
     clone.commit("small")
