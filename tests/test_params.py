@@ -108,7 +108,7 @@ def test_options_that_are_off_do_not_count_as_given() -> None:
         (
             "ensemble.systems",
             ["flagship_student"],
-            "ensemble.systems=flagship_student: no such name; known: cs231n_bas",
+            "ensemble.systems=flagship_student: no such name; known: cs231n",
         ),
         ("search.space", {"learnin_rate": {"low": 0.1, "high": 1.0}}, "search: space=learnin_rate: no such name"),
         ("search.space.l2", {"low": 1.0, "high": 0.1}, "search.space.l2: low must be less than high"),
