@@ -236,8 +236,9 @@ class System(Recipe):
 
 
 class Ensemble(Settings):
-    """The choice of members on PublicTest, and the students that learn from all of them."""
+    """The choice of members on PublicTest among `systems`, and the students that learn from all of them."""
 
+    systems: Names
     rounds: Count
     students: Names
     alpha: Fraction
@@ -362,6 +363,8 @@ class Params(Settings):
         require("distil.systems", self.distil.systems, self.systems)
         require("transfer.systems", self.transfer.systems, self.systems)
         require("ensemble.students", self.ensemble.students, self.systems)
+        candidates = [name for name in self.systems if name not in self.ensemble.students]
+        require("ensemble.systems", self.ensemble.systems, candidates)
         require("ablation.datasets", self.ablation.datasets, self.datasets)
         if "ensemble" in self.systems:
             raise ValueError("systems.ensemble: the name is that of the ensemble of all systems")

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import torch
 
-from fer.code import code_of
+from fer.code import code_of, require_candidates
 from fer.files import write_text
 from fer.models.zoo import MODELS, build, layout, require_networks
 from fer.params import Dataset, System, load_params
@@ -25,6 +25,7 @@ from stages import clear_errors
 def main(*, dataset: str, stages: str, out: Path) -> None:
     params = load_params()
     variants = params.ablation.variants
+    require_candidates(params.ensemble.systems, Path("dvc.yaml"))
     require_networks(params.every_system | {f"ablation.{name}": system for name, system in variants.items()})
     limits = params.datasets[dataset]
     for name, system in params.systems.items():

@@ -20,7 +20,7 @@ def main(*, predictions: Path, out: Path, metrics: Path) -> None:
     params = load_params()
     write_ensemble(
         predictions,
-        [system for system in params.systems if system not in params.ensemble.students],
+        params.ensemble.systems,
         out,
         metrics,
         rounds=params.ensemble.rounds,

@@ -7,7 +7,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from fer import code
-from fer.code import OF_STAGE, ROOT, code_of, transitive_imports
+from fer.code import OF_STAGE, ROOT, code_of, require_candidates, transitive_imports
+from fer.errors import UserError
 from fer.params import load_params
 
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -31,12 +32,12 @@ def test_what_leaves_the_table_out_has_its_own_row_as_text(stage: str) -> None:
     assert f"{CHECKED}/networks/{name}.txt" in STAGES[stage]["deps"]
 
 
-def test_the_ensemble_may_choose_every_system_but_its_own_students() -> None:
-    """DVC needs the candidates by name: all of data/predictions would hold the students', which come from it."""
+def test_the_ensembles_candidates_are_the_same_in_both_files() -> None:
     params = load_params(ROOT / "params.yaml")
-    prefix = "data/predictions/${item.dataset}/"
-    named = [path.removeprefix(prefix) for path in STAGES["ensemble"]["deps"] if path.startswith(prefix)]
-    assert named == [system for system in params.systems if system not in params.ensemble.students]
+    require_candidates(params.ensemble.systems, ROOT / "dvc.yaml")
+    assert set(params.ensemble.systems) == set(params.systems) - set(params.ensemble.students)
+    with pytest.raises(UserError, match=r"tuwani: stands in ensemble\.systems of params\.yaml or in the deps of"):
+        require_candidates([name for name in params.ensemble.systems if name != "tuwani"], ROOT / "dvc.yaml")
 
 
 def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:

@@ -105,6 +105,11 @@ def test_options_that_are_off_do_not_count_as_given() -> None:
         ("datasets.synthetic.epochs", {"resnet": 3}, "datasets.synthetic.epochs=resnet: no such name; known: "),
         ("compare.pairs", [["cs231n", "x"]], "compare.pairs=x: no such name"),
         ("ensemble.students", ["x"], "ensemble.students=x: no such name"),
+        (
+            "ensemble.systems",
+            ["flagship_student"],
+            "ensemble.systems=flagship_student: no such name; known: cs231n",
+        ),
         ("search.space", {"learnin_rate": {"low": 0.1, "high": 1.0}}, "search: space=learnin_rate: no such name"),
         ("search.space.l2", {"low": 1.0, "high": 0.1}, "search.space.l2: low must be less than high"),
         ("search.space.l2", {"low": 0.0, "high": 0.1, "log": True}, "search.space.l2: log needs a range above 0"),
