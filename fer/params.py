@@ -197,6 +197,12 @@ class Compare(Settings):
     pairs: Pairs
 
 
+class Export(Settings):
+    systems: Names
+    calibration_faces: Count
+    opset: Annotated[int, Field(ge=13, le=20)]  # 13 brought a scale a channel; torch's exporter ends at 20
+
+
 class Params(Settings):
     """The whole of params.yaml."""
 
@@ -210,6 +216,7 @@ class Params(Settings):
     systems: dict[str, System]
     evaluate: Evaluate
     compare: Compare
+    export: Export
 
     @model_validator(mode="after")
     def names_exist(self) -> Self:
@@ -220,6 +227,7 @@ class Params(Settings):
         require("transfer.systems", self.transfer.systems, self.systems)
         require("distil.teacher", (self.distil.teacher,), self.train.systems)
         require("compare.pairs", (name for pair in self.compare.pairs for name in pair), self.systems)
+        require("export.systems", self.export.systems, self.systems)
         for name, dataset in self.datasets.items():
             require(f"datasets.{name}.publish", dataset.publish, self.systems)
             require(f"datasets.{name}.epochs", dataset.epochs, self.systems)
