@@ -4,8 +4,8 @@ Input `faces`, uint8 (N, 48, 48), grey values 0..255; output `probabilities`, fl
 metadata's `labels`. N is free. Batch normalisations after convolutions become part of them.
 """
 
-import io
 import json
+import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,21 +49,19 @@ def to_onnx(classifier: Classifier, *, opset: int) -> onnx.ModelProto:
     """Traced in evaluation mode; torch's newer exporter would need onnxscript beside torch."""
     network = FromFaces(classifier).eval()
     example = torch.zeros(2, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of the exporter as a whole
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sides of images, which never change
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's age, and of the images' sides, which never change
         torch.onnx.export(
             network,
             (example,),
-            buffer,
+            f"{folder}/network.onnx",
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamic_axes={INPUT: {0: BATCH}, OUTPUT: {0: BATCH}},
             opset_version=opset,
             dynamo=False,
         )
-    model = onnx.load_model_from_string(buffer.getvalue())
+        model = onnx.load(f"{folder}/network.onnx")
     onnx.checker.check_model(model, full_check=True)
     return model
 

@@ -8,8 +8,9 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from fer.app.calibration import training_faces
 from fer.app.export import INPUT, OUTPUT, export_onnx
-from fer.app.quantise import calibration_faces, quantise
+from fer.app.quantise import quantise
 from fer.data.store import Faces, open_store, read_split
 from fer.determinism import prepare
 from fer.emotions import Split
@@ -46,8 +47,8 @@ def export_system(models: Path, store: Path, out: Path, metrics: Path, *, faces:
     """
     prepare(threads=1)  # the sums behind the ranges must not depend on the number of cores
     weights = best_seed(models)
+    training = training_faces(store, faces)
     with open_store(store) as file:
-        training = calibration_faces(read_split(file, Split.training).images, faces)
         test = {split: read_split(file, split) for split in TEST_SPLITS}
     export_onnx(weights, out / FLOAT, opset=opset)
     quantise(out / FLOAT, out / INT8, training)
@@ -80,3 +81,8 @@ def accuracies(found: dict[Split, Probabilities], test: dict[Split, Faces]) -> d
         split.value: {"accuracy": float((found[split].argmax(1) == faces.labels).mean())}
         for split, faces in test.items()
     }
+
+
+def difference(weights: Path, exported: Path, images: NDArray[np.uint8]) -> float:
+    """The largest between a probability of the file and PyTorch's, over uint8 (N, 48, 48)."""
+    return float(np.abs(Exported(exported)(images) - probabilities(weights, images)).max())

@@ -1,4 +1,4 @@
-"""An exported network in eight bits: onnxruntime's static quantisation, calibrated on Training faces."""
+"""An exported network in eight bits: onnxruntime's static quantisation."""
 
 import logging
 import tempfile
@@ -34,7 +34,7 @@ def quantise(exported: Path, out: Path, faces: NDArray[np.uint8]) -> None:
     would overflow, and the file would say something else there than elsewhere.
 
     Args:
-        faces: Training's, uint8 (N, 48, 48).
+        faces: uint8 (N, 48, 48), of Training: test faces must not decide anything.
     """
     network = onnx.load(exported)
     with tempfile.TemporaryDirectory() as name:
@@ -68,8 +68,3 @@ def last_layer(network: onnx.ModelProto) -> list[str]:
 def without_advice(record: logging.LogRecord) -> bool:
     """Not the quantiser's advice to optimise first: batch normalisations are folded already."""
     return "pre-processing" not in record.getMessage()
-
-
-def calibration_faces(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """The first `count` of Training's faces, (N, 48, 48), in an order that is always the same."""
-    return images[np.random.default_rng(0).permutation(len(images))[:count]]
