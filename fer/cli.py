@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from fer.app.export_command import export
 from fer.errors import UserError
 from fer.evaluation.tables import print_results
 from fer.files import write_text
@@ -73,3 +74,6 @@ def search(system: str, trials: int, jobs: int, sampler: str, storage: str) -> N
 
     for line in search_system(load_params(), system, trials=trials, jobs=jobs, sampler=sampler, storage=storage):
         click.echo(line)
+
+
+main.add_command(export)

@@ -38,6 +38,7 @@ OF_STAGE = {
     "distil_ensemble": {"fer/models/zoo.py", *TRANSFER},
     "ablation": {"fer/models/zoo.py", *TRANSFER},
     "ablation_table": {"fer/models/zoo.py", *TRANSFER},
+    "export": {"fer/models/zoo.py"},
 }
 
 

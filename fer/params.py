@@ -332,6 +332,12 @@ class Compare(Settings):
     pairs: Pairs
 
 
+class Export(Settings):
+    systems: Names
+    calibration_faces: Count
+    opset: Annotated[int, Field(ge=13, le=20)]  # 13 brought a scale a channel; torch's exporter ends at 20
+
+
 class Params(Settings):
     """The whole of params.yaml."""
 
@@ -349,6 +355,7 @@ class Params(Settings):
     ablation: Ablation
     evaluate: Evaluate
     compare: Compare
+    export: Export
 
     @property
     def every_system(self) -> dict[str, System]:
@@ -370,6 +377,7 @@ class Params(Settings):
             raise ValueError("systems.ensemble: the name is that of the ensemble of all systems")
         require("distil.teacher", (self.distil.teacher,), self.train.systems)
         require("compare.pairs", (name for pair in self.compare.pairs for name in pair), self.every_system)
+        require("export.systems", self.export.systems, self.systems)
         for name, dataset in self.datasets.items():
             require(f"datasets.{name}.publish", dataset.publish, self.systems)
             require(f"datasets.{name}.epochs", dataset.epochs, self.systems)

@@ -64,7 +64,7 @@ def test_an_ingredient_changes_its_own_parameters_alone() -> None:
 
 def test_options_that_are_off_do_not_count_as_given() -> None:
     """A run is keyed by what is given: an option that is added later must not make finished runs stale."""
-    systems = load_params(ROOT / PARAMS).systems
+    systems = load_params(ROOT / PARAMS).every_system
     plain = systems["cs231n"].recipe(max_epochs=None, max_input_size=None, smallest=48)
     assert set(plain.given) == {name for name, field in Recipe.model_fields.items() if field.is_required()}
     assert systems["tuwani_augmented"].given["augment"] == {"rotation": 40.0, "shift": 0.2, "shear": 0.2}
