@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from fer.app.commands import predict
 from fer.errors import UserError
 from fer.evaluation.tables import print_results
 from fer.files import write_text
@@ -56,3 +57,6 @@ def dataset(name: str) -> None:
     text = PARAMS.read_text(encoding="utf-8")
     # The line alone is replaced: a YAML writer would lose the comments' places.
     write_text(PARAMS, re.sub(r"^dataset: \w+", f"dataset: {name}", text, count=1, flags=re.MULTILINE))
+
+
+main.add_command(predict)
