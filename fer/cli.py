@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from fer.app.commands import predict
+from fer.app.commands import evaluate_folder, predict
 from fer.errors import UserError
 from fer.evaluation.tables import print_results
 from fer.files import write_text
@@ -60,3 +60,4 @@ def dataset(name: str) -> None:
 
 
 main.add_command(predict)
+main.add_command(evaluate_folder)

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
 from fer.errors import UserError
+from fer.files import rounded
 from fer.params import load_params
 
 if TYPE_CHECKING:
@@ -162,3 +164,35 @@ def write(results: "Iterable[Result]", *, as_json: bool, as_csv: bool, model: "R
     if as_json:
         click.echo(json.dumps({"model": model.names, "files": documents}, indent=2, ensure_ascii=False))
     return failed
+
+
+@click.command("evaluate-folder", cls=Command)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="every number as one JSON document")
+@click.option("--faces", is_flag=True, help="the pictures are cropped faces already: nothing is detected")
+@with_model
+def evaluate_folder(folder: Path, *, as_json: bool, faces: bool, model: str, device: str) -> None:
+    """How well a model names the faces in DIR, which has one sub-folder for each emotion.
+
+    Sub-folders may be called anger, angry, 0, 0_angry and so on; numbers are FER2013's (0 anger, 1 disgust, 2 fear,
+    3 happy, 4 sad, 5 surprise, 6 neutral). Of each picture the largest face counts.
+
+    Exit status: 0 when every picture was read, 2 when some failed, 1 when nothing could be evaluated.
+    """
+    from fer.app.folder import evaluate, labelled_pictures, show  # noqa: PLC0415
+    from fer.app.photos import Reader  # noqa: PLC0415
+    from fer.app.predict import crops_by, recognise, whole_picture  # noqa: PLC0415
+
+    labels, others = labelled_pictures(folder)
+    for name in others:
+        click.echo(f"{folder / name}: not called like one of the seven emotions; left out", err=True)
+    recogniser = load_model(model, device)
+    crops_of = whole_picture if faces else crops_by(load_face_detector())
+    with progress([*labels], quiet=False) as shown:
+        found = evaluate(told([], recognise(shown, Reader(), crops_of, recogniser.probabilities)), labels)
+    if as_json:
+        click.echo(json.dumps({"model": recogniser.names} | rounded(found), indent=2, ensure_ascii=False))
+    else:
+        show(found, Console())
+    if found["failed"]:
+        sys.exit(FAILED_SOME)

@@ -64,7 +64,8 @@ class YuNet:
     def boxes(self, pixels: Pixels) -> NDArray[np.float64]:
         self.network.setInputSize((pixels.shape[1], pixels.shape[0]))
         _, found = self.network.detect(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-        return np.empty((0, 4)) if found is None else found[:, :4].astype(np.float64)
+        boxes = np.empty((0, 4)) if found is None else found[:, :4].astype(np.float64)
+        return boxes[np.isfinite(boxes).all(axis=1)]  # of a picture three pixels high it finds some that are not
 
 
 class Haar:
