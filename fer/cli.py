@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from fer.app.commands import evaluate_folder, predict
+from fer.app.commands import app, evaluate_folder, predict
 from fer.errors import UserError
 from fer.evaluation.tables import print_results
 from fer.files import write_text
@@ -59,5 +59,6 @@ def dataset(name: str) -> None:
     write_text(PARAMS, re.sub(r"^dataset: \w+", f"dataset: {name}", text, count=1, flags=re.MULTILINE))
 
 
+main.add_command(app)
 main.add_command(predict)
 main.add_command(evaluate_folder)

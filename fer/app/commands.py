@@ -196,3 +196,20 @@ def evaluate_folder(folder: Path, *, as_json: bool, faces: bool, model: str, dev
         show(found, Console())
     if found["failed"]:
         sys.exit(FAILED_SOME)
+
+
+@click.command(cls=Command)
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines in")
+@click.option("--port", type=click.IntRange(1, 65535), help="the first free one from 7860 on if left out")
+@with_model
+def app(*, host: str, port: int | None, model: str, device: str) -> None:
+    """Open the web page: a photo or the camera in, each face with its emoji and seven bars out.
+
+    Browsers let a page use the camera only on this machine (127.0.0.1) or over https.
+    """
+    recogniser, detector = load_model(model, device), load_face_detector()
+    from fer.app.page import build_page, serve  # noqa: PLC0415
+
+    page = build_page(recogniser, detector)
+    click.echo(f"{serve(page, host=host, port=port)}  (Ctrl+C ends it)")
+    page.block_thread()
