@@ -57,17 +57,22 @@ CSS = (
 )
 
 
-class PhotoInput(gr.Image):  # type: ignore[misc, unused-ignore]
-    """An image component that gives the file's bytes: what they hold is for fer.app.photos to judge, not for gradio."""
+def photo_input(**options: Any) -> gr.Image:
+    """An image component that gives the file's bytes: what they hold is for fer.app.photos to judge, not for gradio.
 
-    is_template = True  # the same widget in the browser
+    No subclass: gradio writes a .pyi file beside the module of each one.
+    """
+    image = gr.Image(show_label=False, height=340, buttons=[], **options)
+    image.preprocess = content_of  # type: ignore[method-assign, assignment]
+    return image
 
-    def preprocess(self, payload: ImageData | None) -> Any:
-        if payload is None:
-            return None
-        if payload.url and payload.url.startswith("data:"):  # the camera's pictures
-            return from_data_uri(payload.url)
-        return Path(payload.path).read_bytes() if payload.path else None
+
+def content_of(payload: ImageData | None) -> bytes | None:
+    if payload is None:
+        return None
+    if payload.url and payload.url.startswith("data:"):  # the camera's pictures
+        return from_data_uri(payload.url)
+    return Path(payload.path).read_bytes() if payload.path else None
 
 
 def from_data_uri(uri: str) -> bytes:
@@ -125,14 +130,12 @@ def build_page(recogniser: Recogniser, detector: Detector) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 with gr.Tab("Photo"):
-                    photo = PhotoInput(
-                        sources=["upload", "clipboard"], type="filepath", show_label=False, height=340,
-                        buttons=[], elem_id="photo", placeholder="Drop a photo here, or tap to choose one",
+                    photo = photo_input(
+                        sources=["upload", "clipboard"], type="filepath", elem_id="photo",
+                        placeholder="Drop a photo here, or tap to choose one",
                     )  # fmt: skip
                 with gr.Tab("Camera"):
-                    camera = PhotoInput(
-                        sources=["webcam"], streaming=True, show_label=False, height=340, buttons=[], elem_id="camera"
-                    )
+                    camera = photo_input(sources=["webcam"], streaming=True, elem_id="camera")
                 switch = gr.Checkbox(label="Show which pixels the network looked at", elem_id="saliency")
             with gr.Column(scale=6, min_width=320):
                 answer = gr.HTML(look(None, False), elem_id="answer")

@@ -86,7 +86,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def crop_of(card: str) -> str:
-    return card.split('class="crop"')[1].split('src="')[1].split('"')[0]
+    return str(re.findall(r'class="crop"[^>]* src="([^"]+)"', card)[0])
 
 
 def test_upload_shows_an_emoji_and_seven_bars_and_asks_nobody_else(
