@@ -21,13 +21,12 @@ STYLE = """
 .faces { display: grid; gap: 14px; }
 .face, .message { border: 1px solid var(--border-color-primary); border-radius: 16px; padding: 16px;
   background: var(--block-background-fill); color: var(--body-text-color); }
-.face { display: grid; grid-template-columns: 128px 1fr; gap: 8px 20px; align-items: center; }
-.face .seen { position: relative; width: 128px; height: 128px; }
-.face .crop { width: 128px; height: 128px; border-radius: 12px; display: block; margin: 0; }
-.face .emoji { position: absolute; right: -12px; bottom: -12px; width: 68px; height: 68px; margin: 0;
-  filter: drop-shadow(0 1px 3px rgb(0 0 0 / .35)); }
-.face h3 { margin: 0 0 6px; font-size: 1.35rem; line-height: 1.2; color: inherit; }
-.face h3 small { font-weight: 400; opacity: .75; font-size: 1rem; }
+.face { display: grid; grid-template-columns: 128px 1fr; column-gap: 20px; align-items: center; }
+.face .crop { width: 128px; height: 128px; border-radius: 12px; display: block; margin: 0; grid-row: 1 / 3; }
+.face .named { display: flex; align-items: center; gap: 12px; margin-bottom: 8px; }
+.face .emoji { width: 60px; height: 60px; margin: 0; filter: drop-shadow(0 1px 2px rgb(0 0 0 / .3)); }
+.face h3 { margin: 0; font-size: 1.45rem; line-height: 1.2; color: inherit; }
+.face h3 small { font-weight: 400; opacity: .75; font-size: 1rem; white-space: nowrap; }
 .bars { display: grid; grid-template-columns: max-content 1fr 3.8em; gap: 3px 10px; align-items: center;
   font-size: .92rem; }
 .bars .track { height: 11px; border-radius: 6px; background: rgb(127 127 127 / .18); overflow: hidden; }
@@ -37,10 +36,9 @@ STYLE = """
 .message { text-align: center; padding: 36px 20px; }
 .message strong { display: block; font-size: 1.1rem; margin-bottom: 4px; }
 @media (max-width: 480px) {
-  .face { grid-template-columns: 96px 1fr; gap: 8px 18px; padding: 14px; }
-  .face .seen, .face .crop { width: 96px; height: 96px; }
-  .face .emoji { width: 54px; height: 54px; right: -10px; bottom: -10px; }
-  .bars { font-size: .86rem; gap: 2px 8px; }
+  .face { grid-template-columns: 96px 1fr; column-gap: 16px; padding: 14px; }
+  .face .crop { width: 96px; height: 96px; grid-row: auto; }
+  .face .bars { grid-column: 1 / 3; margin-top: 12px; }
 }
 """
 
@@ -66,11 +64,11 @@ def card(face: Face, seen: NDArray[np.uint8]) -> str:
     picture = Image.fromarray(seen).resize((FACE_SIDE, FACE_SIDE), Image.Resampling.BICUBIC)
     emoji = data_uri(draw_emoji(first, EMOJI_SIDE))
     return (
-        f'<article class="face" data-emotion="{first.name}"><div class="seen">'
+        f'<article class="face" data-emotion="{first.name}">'
         f'<img class="crop" alt="the face as the network sees it" src="{data_uri(picture)}">'
-        f'<img class="emoji" alt="{EMOJI[first]}" src="{emoji}"></div>'
-        f"<div><h3>{first.name} <small>{100 * face.share(first):.1f} %</small></h3>"
-        f'<div class="bars">{"".join(bar(face, emotion) for emotion in Emotion)}</div></div></article>'
+        f'<div class="named"><img class="emoji" alt="{EMOJI[first]}" src="{emoji}">'
+        f"<h3>{first.name} <small>{100 * face.share(first):.1f} %</small></h3></div>"
+        f'<div class="bars">{"".join(bar(face, emotion) for emotion in Emotion)}</div></article>'
     )
 
 

@@ -46,11 +46,12 @@ CSS = (
 #examples-title { margin-top: 4px; }
 #examples .grid-wrap { height: auto !important; min-height: 0; max-height: none; overflow: visible; padding: 0; }
 #examples .grid-container { grid-template-columns: repeat(7, minmax(0, 1fr)) !important; gap: 10px; margin: 0;
-  height: auto; }
+  height: auto; grid-auto-rows: auto !important; grid-template-rows: none !important; }
 #examples .thumbnail-lg { height: auto !important; width: 100% !important; aspect-ratio: 1; }
-#examples .caption-label { font-size: .8rem; padding: 1px 6px; }
+#examples .caption-label { font-size: .8rem; padding: 1px 6px; max-width: 100%; }
 @media (max-width: 640px) {
   .gradio-container { padding: 8px !important; } #title h1 { font-size: 1.5rem; }
+  #examples .caption-label { font-size: .68rem; padding: 0 4px; inset: auto 2px 2px auto; }
   #examples .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }
 }
 """
@@ -136,9 +137,9 @@ def build_page(recogniser: Recogniser, detector: Detector) -> gr.Blocks:
                     )  # fmt: skip
                 with gr.Tab("Camera"):
                     camera = photo_input(sources=["webcam"], streaming=True, elem_id="camera")
-                switch = gr.Checkbox(label="Show which pixels the network looked at", elem_id="saliency")
+                switch = gr.Checkbox(label="Show where the network looked", elem_id="saliency")
             with gr.Column(scale=6, min_width=320):
-                answer = gr.HTML(look(None, False), elem_id="answer")
+                answer = gr.HTML(look(None, False), elem_id="answer", padding=False)
         gr.Markdown("Or try a drawn face:", elem_id="examples-title")
         gallery = gr.Gallery(
             examples, label="Or try a drawn face", show_label=False, columns=7, object_fit="cover", preview=False,

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -168,7 +169,7 @@ def test_batches_change_nothing_and_keep_the_order() -> None:
         results = recognise(photos, read, whole_picture, probabilities, batch=batch)
         return [(result.file, float(face.probabilities[0])) for result in results for face in result.faces]
 
-    expected = [(name, pytest.approx(photo[..., 0].mean(), abs=1e-3)) for name, photo in photos.items()]
+    expected: list[Any] = [(name, pytest.approx(photo[..., 0].mean(), abs=1e-3)) for name, photo in photos.items()]
     assert all_of(4) == expected
     assert all_of(100) == expected
     assert calls == [4, 4, 1, 9]
