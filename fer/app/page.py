@@ -43,6 +43,7 @@ CSS = (
 .gradio-container { max-width: 1080px !important; margin: 0 auto !important; }
 #title h1 { margin: 8px 0 2px; font-size: 1.9rem; } #title p { opacity: .8; margin: 0; }
 #note { opacity: .7; font-size: .85rem; }
+#answer, #answer .html-container { padding: 0 !important; }
 #examples-title { margin-top: 4px; }
 #examples .grid-wrap { height: auto !important; min-height: 0; max-height: none; overflow: visible; padding: 0; }
 #examples .grid-container { grid-template-columns: repeat(7, minmax(0, 1fr)) !important; gap: 10px; margin: 0;
