@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from fer.app.commands import app, evaluate_folder, predict
 from fer.app.export_command import export
 from fer.errors import UserError
 from fer.evaluation.tables import print_results
@@ -77,3 +78,6 @@ def search(system: str, trials: int, jobs: int, sampler: str, storage: str) -> N
 
 
 main.add_command(export)
+main.add_command(app)
+main.add_command(predict)
+main.add_command(evaluate_folder)
