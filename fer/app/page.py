@@ -127,7 +127,8 @@ def build_page(recogniser: Recogniser, detector: Detector) -> gr.Blocks:
     """The page, not yet served."""
     look = Looker(recogniser, detector)
     examples = draw_examples(recogniser, detector)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEPT, KEPT)) as page:
+    page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEPT, KEPT))
+    with page:
         gr.Markdown(f"# {TITLE}\nA photo in, an emotion out, for every face.", elem_id="title")
         with gr.Row():
             with gr.Column(scale=5, min_width=320):

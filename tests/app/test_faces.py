@@ -89,7 +89,7 @@ def test_the_crop_of_a_face_in_fer2013s_frame_is_about_that_frame(detector: Dete
 
 
 def test_without_any_detector_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(cv2.data, "haarcascades", str(tmp_path))
+    monkeypatch.setattr("cv2.data.haarcascades", str(tmp_path))
     with pytest.raises(UserError, match=YUNET):
         load_detector(tmp_path)
 

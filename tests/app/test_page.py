@@ -105,7 +105,8 @@ def test_upload_shows_an_emoji_and_seven_bars_and_asks_nobody_else(
 
 def elsewhere(chrome: webdriver.Chrome, address: str) -> set[str]:
     """What the page asked for that is neither its own server's nor inside the page."""
-    messages = [json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")]
+    entries = chrome.get_log("performance")  # type: ignore[no-untyped-call]
+    messages = [json.loads(entry["message"])["message"] for entry in entries]
     asked = {message["params"].get("request", {}).get("url", "") for message in messages}
     assert any(url.startswith(address) for url in asked)
     return {url for url in asked if url and not url.startswith((address, "data:", "blob:", "chrome:", "about:"))}
@@ -117,9 +118,11 @@ def test_the_switch_lays_the_map_over_the_face_and_takes_it_off(browser: webdriv
     plain = crop_of(wait(browser, ".face")[0])
     for expected in (False, True):
         browser.find_element(By.CSS_SELECTOR, "#saliency input").click()
-        WebDriverWait(browser, PATIENCE).until(
-            lambda chrome, same=expected: (crop_of(wait(chrome, ".face")[0]) == plain) is same
-        )
+        wait_for_crop(browser, plain, same=expected)
+
+
+def wait_for_crop(chrome: webdriver.Chrome, plain: str, *, same: bool) -> None:
+    WebDriverWait(chrome, PATIENCE).until(lambda chrome: (crop_of(wait(chrome, ".face")[0]) == plain) is same)
 
 
 @pytest.mark.full
@@ -153,19 +156,21 @@ def test_the_camera_is_looked_at_live(browser: webdriver.Chrome) -> None:
     """Chromium's fake camera shows a green screen with a clock: there is no face, and the page says so."""
     browser.find_elements(By.CSS_SELECTOR, "button[role=tab]")[1].click()
     for label in ("Click to Access Webcam", "Record"):
-        WebDriverWait(browser, PATIENCE, ignored_exceptions=(Exception,)).until(
-            lambda chrome, label=label: press(chrome, label)
-        )
+        press(browser, label)
     wait_for_text(browser, "No face found")
 
 
-def press(chrome: webdriver.Chrome, label: str) -> bool:
-    for button in chrome.find_elements(By.CSS_SELECTOR, "#camera button"):
-        said = f"{button.text} {button.get_attribute('title')} {button.get_attribute('aria-label')}"
-        if label.lower() in said.lower() and button.is_displayed():
-            button.click()
-            return True
-    return False
+def press(chrome: webdriver.Chrome, label: str) -> None:
+    """Clicks the camera's button with this text, once it is there."""
+
+    def pressed(chrome: webdriver.Chrome) -> bool:
+        for button in chrome.find_elements(By.CSS_SELECTOR, "#camera button"):
+            if label in f"{button.text} {button.get_attribute('title')}" and button.is_displayed():
+                button.click()
+                return True
+        return False
+
+    WebDriverWait(chrome, PATIENCE, ignored_exceptions=(Exception,)).until(pressed)
 
 
 @pytest.mark.full
