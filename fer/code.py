@@ -30,6 +30,9 @@ OF_STAGE = {
     "distil": {"fer/models/zoo.py", *TRANSFER},
     "transfer": {"fer/models/zoo.py"},
     "evaluate": {"fer/models/zoo.py"},
+    "distil_ensemble": {"fer/models/zoo.py", *TRANSFER},
+    "ablation": {"fer/models/zoo.py", *TRANSFER},
+    "ablation_table": {"fer/models/zoo.py", *TRANSFER},
 }
 
 

@@ -162,6 +162,11 @@ class Recipe(Settings):
     keep_every: Count | None = None
     schedule: Schedule | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mixup: NotNegative = 0.0  # alpha of the Beta distribution that the shares come from
+    mixup_off_epochs: Annotated[int, Field(ge=0)] = 0  # the last ones, without mixup
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None  # decay of the weights' average
+    sam: Positive | None = None  # rho, the radius of sharpness-aware minimisation
+    training_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of Training's faces, the same ones for every seed
 
     normalise: Literal["pixel", "global", "image"] | None = None
     layers: Layers = Layers()
@@ -196,7 +201,7 @@ class Recipe(Settings):
     def features_once(self) -> bool:
         """Whether the backbone says the same of a face in every epoch."""
         frozen = self.weights is not None and self.trainable_stages == 0 and self.unfreeze_every is None
-        return frozen and not self.augment.on
+        return frozen and not self.augment.on and not self.mixup
 
 
 class System(Recipe):
@@ -214,6 +219,92 @@ class System(Recipe):
             "input_size": max(smallest, min(self.input_size, max_input_size or self.input_size)),
         }
         return recipe.model_copy(update=capped)
+
+
+class Ensemble(Settings):
+    """The choice of members on PublicTest, and the students that learn from all of them."""
+
+    rounds: Count
+    students: Names
+    alpha: Fraction
+    temperature: Positive
+
+
+class Dimension(Settings):
+    """What one parameter of a search may be: a range, with `log` in equal ratios, or one of some choices."""
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    whole: bool = False
+    choices: Annotated[tuple[str | int | float | bool, ...], Field(strict=False, min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def one_kind(self) -> Self:
+        if (self.choices is None) != (self.low is not None and self.high is not None):
+            raise ValueError("either low and high or choices")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ValueError("low must be less than high")
+        if self.log and (self.low is None or self.low <= 0):
+            raise ValueError("log needs a range above 0")
+        return self
+
+
+class Search(Settings):
+    """`python -m fer search`: the space, by a system's parameters (dotted below a block), and how trials end early."""
+
+    space: dict[str, Dimension]
+    startup_trials: Count
+    warm_up_epochs: Count
+    seed: Seed
+
+    @model_validator(mode="after")
+    def parameters_exist(self) -> Self:
+        require("space", (name.split(".")[0] for name in self.space), Recipe.model_fields)
+        return self
+
+
+class Ablation(Settings):
+    """One system, and what is switched on in it: each ingredient alone, and `together` those that it names."""
+
+    datasets: Names
+    base: System
+    ingredients: dict[str, dict[str, Any]]
+    together: Names
+
+    @model_validator(mode="after")
+    def ingredients_are_valid(self) -> Self:
+        require("together", self.together, self.ingredients)
+        for name, changes in self.ingredients.items():
+            try:
+                self.changed([name])
+            except ValidationError as error:
+                raise ValueError(f"ingredients.{name}.{explain(error.errors()[0])}") from None
+            if name in {"base", "together"} or not changes:
+                raise ValueError(f"ingredients.{name}: needs a change and another name than base and together")
+        self.changed(self.together)
+        return self
+
+    @property
+    def variants(self) -> dict[str, System]:
+        """The systems of the table by name: base, each ingredient, together."""
+        each = {name: self.changed([name]) for name in self.ingredients}
+        return {"base": self.base, **each, "together": self.changed(self.together)}
+
+    def changed(self, names: Any) -> System:
+        content = self.base.model_dump(exclude_unset=True)
+        for name in names:
+            content = merged(content, self.ingredients[name])
+        return System.model_validate(content)
+
+
+def merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`content` with `changes`, blocks merged into blocks."""
+    inner = {
+        name: merged(content.get(name) or {}, value) if isinstance(value, dict) else value
+        for name, value in changes.items()
+    }
+    return {**content, **inner}
 
 
 class Evaluate(Settings):
@@ -237,16 +328,23 @@ class Params(Settings):
     distil: Distil
     transfer: Transfer
     systems: dict[str, System]
+    ensemble: Ensemble
+    search: Search
+    ablation: Ablation
     evaluate: Evaluate
     compare: Compare
 
     @model_validator(mode="after")
     def names_exist(self) -> Self:
-        trained = (*self.train.systems, *self.distil.systems, *self.transfer.systems)
+        trained = (*self.train.systems, *self.distil.systems, *self.transfer.systems, *self.ensemble.students)
         require("dataset", (self.dataset,), self.datasets)
         require("train.systems", self.train.systems, self.systems)
         require("distil.systems", self.distil.systems, self.systems)
         require("transfer.systems", self.transfer.systems, self.systems)
+        require("ensemble.students", self.ensemble.students, self.systems)
+        require("ablation.datasets", self.ablation.datasets, self.datasets)
+        if "ensemble" in self.systems:
+            raise ValueError("systems.ensemble: the name is that of the ensemble of all systems")
         require("distil.teacher", (self.distil.teacher,), self.train.systems)
         require("compare.pairs", (name for pair in self.compare.pairs for name in pair), self.systems)
         for name, dataset in self.datasets.items():
@@ -262,7 +360,8 @@ class Params(Settings):
         untrained = [name for name in self.systems if trained.count(name) != 1]
         if untrained:
             raise ValueError(
-                f"systems.{untrained[0]}: must stand once in train.systems, distil.systems or transfer.systems"
+                f"systems.{untrained[0]}: must stand once in train.systems, distil.systems, transfer.systems "
+                "or ensemble.students"
             )
         return self
 

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from fer import code
 from fer.code import OF_STAGE, ROOT, code_of, transitive_imports
+from fer.params import load_params
 
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
 CHECKED = "data/checked/${item.dataset}"
@@ -26,7 +27,16 @@ def test_check_runs_when_any_code_changes() -> None:
 
 @pytest.mark.parametrize("stage", OF_STAGE)
 def test_what_leaves_the_table_out_has_its_own_row_as_text(stage: str) -> None:
-    assert CHECKED + "/networks/${item.system}.txt" in STAGES[stage]["deps"]
+    name = "ablation" if stage.startswith("ablation") else "${item.system}"
+    assert f"{CHECKED}/networks/{name}.txt" in STAGES[stage]["deps"]
+
+
+def test_the_ensemble_may_choose_every_system_but_its_own_students() -> None:
+    """DVC needs the candidates by name: all of data/predictions would hold the students', which come from it."""
+    params = load_params(ROOT / "params.yaml")
+    prefix = "data/predictions/${item.dataset}/"
+    named = [path.removeprefix(prefix) for path in STAGES["ensemble"]["deps"] if path.startswith(prefix)]
+    assert named == [system for system in params.systems if system not in params.ensemble.students]
 
 
 def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:
@@ -56,9 +66,9 @@ def test_a_change_reaches_the_stages_that_run_it_and_no_other(monkeypatch: pytes
         after = hashes(changed)
         return {stage for stage in before if after[stage] != before[stage]}
 
-    assert stale("fer/training/loop.py") == {"train", "distil", "transfer"}
+    assert stale("fer/training/loop.py") == {"train", "distil", "transfer", "distil_ensemble", "ablation"}
     assert stale("fer/models/inception.py") == {"transfer", "evaluate", "publish"}
-    assert stale("fer/evaluation/tables.py") == {"compare"}
+    assert stale("fer/evaluation/tables.py") == {"ablation_table", "compare"}
     assert stale("fer/data/synthetic.py") == {"acquire"}
     assert stale("fer/models/zoo.py") == {"publish"}
     assert stale("fer/params.py") == set()

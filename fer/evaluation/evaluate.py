@@ -65,7 +65,7 @@ def predict_splits(classifier: Classifier, faces: dict[Split, Faces], settings: 
     predictions = {}
     for split, of_split in faces.items():
         images = torch.from_numpy(of_split.images).unsqueeze(1).to(device)  # uint8 (N, 1, 48, 48)
-        scores = predict(classifier, images, precision, batch_size=settings.batch_size)
+        scores = predict(classifier, images, precision, batch_size=settings.batch_size, views=classifier.views)
         predictions[split] = Predictions(scores.cpu().numpy(), of_split.labels, of_split.rows, of_split.in_training)
     return predictions
 

@@ -22,11 +22,12 @@ from fer.models.classifier import Classifier, Normalisation, load_classifier, sa
 from fer.models.zoo import build, count_flops, layout
 from fer.params import Recipe
 from fer.training.checkpoint import Checkpoint, checkpoint_for
+from fer.training.committee import Committee, LiveDistillation, load_teachers
 from fer.training.loop import Epoch, Run, train
-from fer.training.losses import CrossEntropy, Loss, SelfDistillation, balanced_weights, teacher_scores
+from fer.training.losses import CrossEntropy, Loss, Mixed, SelfDistillation, balanced_weights, teacher_scores
 from fer.training.transfer import HEAD, Pretrained, adapt, feature_sets, start_from, thaw
 
-Report = Callable[[int, int, float, Epoch | None], None]  # seed, epochs done, share of the next one, the epoch's line
+Report = Callable[[str, int, float, Epoch | None], None]  # run, epochs done, share of the next one, the epoch's line
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Teacher:
     weights: Path
     alpha: float
     temperature: float
+
+    def facts(self) -> dict[str, Any]:
+        """What a student depends on, the file by its hash."""
+        return asdict(self) | {"weights": sha256_of(self.weights)}
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,12 @@ class Job:
     device: str
     precision: str
     threads: int
-    teacher: Teacher | None = None
+    teacher: Teacher | Committee | None = None
     pretrained: Pretrained | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.system} seed {self.seed}"
 
     def facts(self) -> dict[str, Any]:
         """All that decides the result, files by their hash: what a checkpoint is keyed by."""
@@ -68,10 +77,8 @@ class Job:
             "device": describe_device(device),
             "precision": str(pick_precision(self.precision, device)),
             "pretrained": loaded.sha256 if loaded else None,
-            "teacher": None,
+            "teacher": self.teacher.facts() if self.teacher else None,
         }
-        if self.teacher:
-            facts["teacher"] = asdict(self.teacher) | {"weights": sha256_of(self.teacher.weights)}
         return facts | {"out": self.out.name}
 
 
@@ -106,6 +113,8 @@ def read_faces(job: Job, file: h5py.File, split: Split, device: torch.device) ->
     faces = DeviceFaces(read_split(file, split), split, device)
     if job.recipe.merge_disgust:
         faces.merge_disgust()
+    if split is Split.training and job.recipe.training_share < 1:
+        faces.keep_share(job.recipe.training_share)
     return faces
 
 
@@ -158,7 +167,7 @@ def train_in(
         part, *sets,
         loss=build_loss(job, training, precision),
         recipe=job.recipe, seed=seed, precision=precision, checkpoint=checkpoint,
-        progress=lambda done, share, epoch: report(job.seed, done, share, epoch),
+        progress=lambda done, share, epoch: report(job.name, done, share, epoch),
         before_epoch=lambda epoch: thaw(classifier.network, job.recipe, epoch),
         keep=lambda epoch, state: save_classifier(checkpoint.kept / f"{epoch}.safetensors", whole(state), {}),
     )  # fmt: skip
@@ -168,17 +177,26 @@ def train_in(
 
 def build_loss(job: Job, training: DeviceFaces, precision: torch.dtype) -> Loss:
     weights = balanced_weights(training.labels) if job.recipe.class_weights == "balanced" else None
-    loss = CrossEntropy(weights, label_smoothing=job.recipe.label_smoothing)
-    if job.teacher is None:
-        return loss
-    network, _ = load_classifier(job.teacher.weights)
-    scores = teacher_scores(network.to(training.images.device), training, precision)
-    return SelfDistillation(scores, alpha=job.teacher.alpha, temperature=job.teacher.temperature, label_loss=loss)
+    labels: Loss = CrossEntropy(weights, label_smoothing=job.recipe.label_smoothing)
+    mixes, teacher = job.recipe.mixup > 0, job.teacher
+    if isinstance(teacher, Committee):  # it is asked about the mixed images themselves
+        return LiveDistillation(
+            load_teachers(teacher, training.labels.device),
+            alpha=teacher.alpha, temperature=teacher.temperature,
+            label_loss=Mixed(labels) if mixes else labels, precision=precision,
+        )  # fmt: skip
+    if teacher:
+        network, _ = load_classifier(teacher.weights)
+        scores = teacher_scores(network.to(training.images.device), training, precision)
+        labels = SelfDistillation(scores, alpha=teacher.alpha, temperature=teacher.temperature, label_loss=labels)
+    return Mixed(labels) if mixes else labels
 
 
 def describe(job: Job, classifier: Classifier, faces: int) -> dict[str, Any]:
     """What the settings say; goes with the weights and with every number that is measured on them."""
     distilled = {"alpha": job.teacher.alpha, "temperature": job.teacher.temperature} if job.teacher else None
+    if distilled and isinstance(job.teacher, Committee):
+        distilled["teachers"] = len(job.teacher.weights)
     return {
         "dataset": job.dataset,
         "system": job.system,
@@ -212,9 +230,10 @@ def describe_run(run: Run) -> dict[str, Any]:
 def pflop(recipe: Recipe, facts: dict[str, Any], epochs: int) -> float:
     """What training spent, in 1e15 operations: forward and twice that backward for each face and epoch.
 
-    With features computed once, one forward pass for each face and view; the head's share is left out.
+    Sharpness-aware minimisation does both twice. With features computed once, one forward pass for each face and view;
+    the head's share is left out.
     """
-    passes = 1 + recipe.flip if recipe.features_once else 3 * epochs
+    passes = 1 + recipe.flip if recipe.features_once else 3 * epochs * (2 if recipe.sam else 1)
     return round(passes * int(facts["training_faces"]) * int(facts["flops"]) / 1e15, 4)
 
 

@@ -15,10 +15,12 @@ from fer.emotions import Split
 from fer.errors import UserError
 from fer.models.classifier import predict
 from fer.params import Recipe
+from fer.training.averaging import Average
 from fer.training.checkpoint import Checkpoint
 from fer.training.losses import Loss
 from fer.training.optimisers import build_optimiser, set_rate
 from fer.training.schedule import rate_at
+from fer.training.sharpness import climbed
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def train(
 
     An epoch is a function of the state before it, the seed and its number alone: nothing else is carried over, so a
     run that was interrupted ends in the same bytes as one that was not. `validation` selects the epoch and must be
-    PublicTest: a ValueError keeps every other split out. Raises UserError for a training that diverges.
+    PublicTest: a ValueError keeps every other split out. With `recipe.ema` the average of the weights is what is
+    validated and kept. Raises UserError for a training that diverges.
 
     Args:
         before_epoch: told the number of the epoch (from 0) that begins; thaws layers.
@@ -124,7 +127,9 @@ def train(
         asked = f"training on {training.split}, selecting on {validation.split}"
         raise ValueError(f"{asked}: only Training trains, only PublicTest selects")
     optimiser = build_optimiser(recipe, classifier)
-    run = restore(checkpoint, classifier, optimiser)
+    average = Average(classifier, recipe.ema) if recipe.ema else None
+    judged = average.network if average else classifier
+    run = restore(checkpoint, classifier, optimiser, average)
     steps = batch_count(len(training), recipe.batch_size)
     while not run.ended(recipe):
         number = len(run.history)
@@ -137,6 +142,8 @@ def train(
             loss=loss,
             optimiser=optimiser,
             rates=rates,
+            rho=recipe.sam,
+            average=average,
             precision=precision,
             progress=lambda faces, done=number: progress(done, faces / len(training), None),  # type: ignore[misc]
         )
@@ -144,12 +151,12 @@ def train(
             raise UserError(
                 f"epoch {number + 1}: the loss is not finite; a lower learning_rate than {max(rates):.3g} may help"
             )
-        validation_loss, validation_accuracy = validate(classifier, validation, precision)
+        validation_loss, validation_accuracy = validate(judged, validation, precision)
         epoch = Epoch(number + 1, rates[-1], train_loss, train_accuracy, validation_loss, validation_accuracy)
-        run.add(epoch, classifier, recipe.select_by)
+        run.add(epoch, judged, recipe.select_by)
         if recipe.keep_every and epoch.epoch % recipe.keep_every == 0:
-            keep(epoch.epoch, classifier.state_dict())
-        checkpoint.save(snapshot(run, classifier, optimiser))
+            keep(epoch.epoch, judged.state_dict())
+        checkpoint.save(snapshot(run, classifier, optimiser, average))
         progress(number + 1, 0.0, epoch)
     return run
 
@@ -161,34 +168,55 @@ def train_epoch(
     loss: Loss,
     optimiser: torch.optim.Optimizer,
     rates: list[float],
+    rho: float | None,
+    average: Average | None,
     precision: torch.dtype,
     progress: Callable[[int], None],
 ) -> tuple[float, float]:
     """Mean loss and accuracy over the epoch's batches, from the same forward passes that trained.
 
     Both are summed on the device and read once: nothing waits for the device inside the epoch. `progress` is told the
-    faces seen so far. `rates` has the learning rate of each batch.
+    faces seen so far. `rates` has the learning rate of each batch; with `rho` the gradient is taken on the slope above
+    the weights (fer/training/sharpness.py); `average` follows them.
     """
     classifier.train()
     sums: list[Tensor] = []
     faces = 0
     for rate, batch in zip(rates, batches, strict=True):
         set_rate(optimiser, rate)
-        device = batch.images.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=precision is torch.bfloat16):
-            scores = classifier(batch.images)  # (B, 7)
-        scores = scores.float()
-        value = loss(scores, batch)
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
+        scores, value = gradient(classifier, batch, loss=loss, precision=precision)
+        if rho:
+            with climbed(classifier, rho):
+                gradient(classifier, batch, loss=loss, precision=precision)
         optimiser.step()
+        if average:
+            average.update(classifier)
         size = len(batch.labels)
-        right = (scores.detach().argmax(1) == batch.labels).sum()
-        sums.append(torch.stack([value.detach().double() * size, right.double()]))
+        sums.append(torch.stack([value.double() * size, right_answers(scores, batch)]))
         faces += size
         progress(faces)
     total_loss, total_right = torch.stack(sums).sum(0).tolist()
     return total_loss / faces, total_right / faces
+
+
+def gradient(classifier: nn.Module, batch: Batch, *, loss: Loss, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Leaves the batch's gradient in the parameters; its scores (B, 7) and its loss, both detached."""
+    with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
+        scores = classifier(batch.images)  # (B, 7)
+    scores = scores.float()
+    value = loss(scores, batch)
+    classifier.zero_grad(set_to_none=True)
+    value.backward()  # type: ignore[no-untyped-call]
+    return scores.detach(), value.detach()
+
+
+def right_answers(scores: Tensor, batch: Batch) -> Tensor:
+    """How many faces are named right, float64 (); of a mixed image each label counts with its face's share."""
+    named = scores.argmax(1)
+    right = (named == batch.labels).sum().double()
+    if batch.partner is None:
+        return right
+    return batch.share * right + (1 - batch.share) * (named == batch.partners.labels).sum()
 
 
 @torch.inference_mode()
@@ -200,22 +228,29 @@ def validate(classifier: nn.Module, faces: TrainingSet, precision: torch.dtype) 
     return loss.item(), accuracy.item()
 
 
-def snapshot(run: Run, classifier: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+def snapshot(
+    run: Run, classifier: nn.Module, optimiser: torch.optim.Optimizer, average: Average | None
+) -> dict[str, Any]:
     return {
         "classifier": classifier.state_dict(),
         "optimiser": optimiser.state_dict(),
+        "average": average.state_dict() if average else None,
         "history": [vars(epoch) for epoch in run.history],
         "best": vars(run.best) if run.best else None,
         "best_state": run.best_state,
     }
 
 
-def restore(checkpoint: Checkpoint, classifier: nn.Module, optimiser: torch.optim.Optimizer) -> Run:
-    """A fresh run, or the checkpoint's with its state put into the classifier and the optimiser."""
+def restore(
+    checkpoint: Checkpoint, classifier: nn.Module, optimiser: torch.optim.Optimizer, average: Average | None
+) -> Run:
+    """A fresh run, or the checkpoint's with its state put into the classifier, the optimiser and the average."""
     state = checkpoint.load()
     if state is None:
         return Run()
     classifier.load_state_dict(state["classifier"])
     optimiser.load_state_dict(state["optimiser"])
+    if average:
+        average.load_state_dict(state["average"])
     best = Epoch(**state["best"]) if state["best"] else None
     return Run([Epoch(**epoch) for epoch in state["history"]], best, state["best_state"])

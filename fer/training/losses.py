@@ -31,6 +31,21 @@ class CrossEntropy:
 cross_entropy = CrossEntropy()
 
 
+class Mixed:
+    """A loss of mixup's batches: `share` of it with each image's own label, the rest with its partner's.
+
+    For losses that are linear in the target this is the loss with the mixed target, but for a constant.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+
+    def __call__(self, scores: Tensor, batch: Batch) -> Tensor:
+        if batch.partner is None:
+            return self.loss(scores, batch)
+        return batch.share * self.loss(scores, batch) + (1 - batch.share) * self.loss(scores, batch.partners)
+
+
 def balanced_weights(labels: Tensor) -> Tensor:
     """N / (classes * N_class), as scikit-learn's `balanced`: every class weighs the same in sum.
 

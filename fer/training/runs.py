@@ -24,7 +24,7 @@ class TrainingError(UserError):
 def train_seeds(jobs: list[Job], *, workers: int | str) -> None:
     """Every job's weights and history under its `out`. Raises TrainingError if a worker process dies."""
     count = worker_count(jobs, workers)
-    with Display({job.seed: job.recipe.epochs for job in jobs}, jobs[0].system) as display:
+    with Display({job.name: job.recipe.epochs for job in jobs}) as display:
         if count == 1:
             for job in jobs:
                 run_job(job, display.report)

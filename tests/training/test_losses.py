@@ -11,6 +11,7 @@ from fer.data.batches import Batch, training_batches
 from fer.emotions import Split
 from fer.training.losses import (
     CrossEntropy,
+    Mixed,
     SelfDistillation,
     balanced_weights,
     cross_entropy,
@@ -55,6 +56,16 @@ def test_label_smoothing_by_hand_and_torchs(smoothing: float) -> None:
     value = CrossEntropy(label_smoothing=smoothing)(scores, batch(labels.tolist()))
     torch.testing.assert_close(value, -(target * scores.log_softmax(1)).sum(1).mean())
     torch.testing.assert_close(value, nn.CrossEntropyLoss(label_smoothing=smoothing)(scores, labels))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0, 0.3])
+def test_the_loss_of_a_mixed_batch_is_that_of_the_mixed_target(share: float) -> None:
+    scores = torch.randn(3, 7, generator=torch.Generator().manual_seed(8))
+    labels, partner = torch.tensor([1, 4, 0]), torch.tensor([2, 0, 1])
+    target = share * F.one_hot(labels, 7) + (1 - share) * F.one_hot(labels[partner], 7)
+    value = Mixed(cross_entropy)(scores, batch(labels.tolist()).mixed(partner, share))
+    torch.testing.assert_close(value, F.cross_entropy(scores, target))
+    torch.testing.assert_close(Mixed(cross_entropy)(scores, batch([1, 4, 0])), cross_entropy(scores, batch([1, 4, 0])))
 
 
 def test_distillation_weighs_the_labels_alone() -> None:
