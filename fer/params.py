@@ -4,6 +4,7 @@ A parameter takes two hops: params.yaml -> one of these objects -> an ordinary k
 An unknown key, a wrong type or a value out of range ends with a line that names the parameter and what it may be.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -30,9 +31,17 @@ def distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
+def launches_python(launcher: str) -> str:
+    """DVC puts it before `-m stages.train` in a shell's command."""
+    if launcher != "python" and not re.fullmatch(r"torchrun( [\w.:=/@+-]+)*", launcher):
+        raise ValueError("allowed: python, or torchrun and its options, such as torchrun --nproc-per-node 8")
+    return launcher
+
+
 # YAML has lists only: strict would refuse them where a tuple is meant.
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1), AfterValidator(distinct)]
+Launcher = Annotated[str, AfterValidator(launches_python)]
 Pairs = Annotated[tuple[Annotated[tuple[str, str], Field(strict=False)], ...], Field(strict=False)]
 
 
@@ -76,6 +85,7 @@ class Train(Settings):
     precision: Literal["auto", "float32", "bfloat16"]
     threads: Count
     workers: Count | Literal["auto"]
+    launcher: Launcher
 
 
 class Distil(Settings):
