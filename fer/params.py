@@ -59,7 +59,9 @@ class Dataset(Settings):
     faces: Count | None
     drawing_seed: Seed | None
     source: str | None
+    votes: str | None
     seeds: Seeds
+    threads: Count
     max_epochs: Count | None
     epochs: dict[str, Count]
     max_input_size: Annotated[int, Field(ge=IMAGE_SIZE)] | None
@@ -73,6 +75,7 @@ class Dataset(Settings):
 
 class Clean(Settings):
     drop_leaked: bool
+    near_duplicate_correlation: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Normalise(Settings):
@@ -83,7 +86,6 @@ class Train(Settings):
     systems: Names
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "float32", "bfloat16"]
-    threads: Count
     workers: Count | Literal["auto"]
     launcher: Launcher
 

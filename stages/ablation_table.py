@@ -32,7 +32,7 @@ def main(*, dataset: str, models: Path, store: Path, metrics: Path, readme: Path
         batch_size=params.evaluate.batch_size,
         device=params.train.device,
         precision=params.train.precision,
-        threads=params.train.threads,
+        threads=params.datasets[dataset].threads,
     )
     write_json(metrics, measure_ablation(models, store, settings))
     write_table(metrics, readme, dataset)

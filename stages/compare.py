@@ -15,19 +15,29 @@ PATH = click.Path(path_type=Path)
 @click.option("--dataset", required=True)
 @click.option("--predictions", required=True, type=PATH)
 @click.option("--store", required=True, type=PATH)
+@click.option("--votes", required=True, type=PATH)
 @click.option("--metrics", required=True, type=PATH)
 @click.option("--plots", required=True, type=PATH)
 @click.option("--figures", required=True, type=PATH)
 @click.option("--readme", required=True, type=PATH)
 @clear_errors
 def main(
-    *, dataset: str, predictions: Path, store: Path, metrics: Path, plots: Path, figures: Path, readme: Path
+    *,
+    dataset: str,
+    predictions: Path,
+    store: Path,
+    votes: Path,
+    metrics: Path,
+    plots: Path,
+    figures: Path,
+    readme: Path,
 ) -> None:
     params = load_params()
     compare_systems(
         dataset,
         predictions,
         store,
+        votes,
         Places(metrics, plots, figures, readme),
         pairs=params.compare.pairs,
         resamples=params.evaluate.resamples,

@@ -69,7 +69,7 @@ def seed_jobs(
             out=out,
             device=params.train.device,
             precision=params.train.precision,
-            threads=params.train.threads,
+            threads=limits.threads,
             teacher=teachers(seed) if teachers else None,
             pretrained=pretrained(params, settings.weights, required=limits.weights == "required"),
         )

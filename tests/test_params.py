@@ -42,7 +42,7 @@ def test_a_datasets_caps_reach_the_recipe_and_a_network_keeps_what_it_needs() ->
 def test_a_systems_own_cap_stands_before_the_datasets() -> None:
     synthetic = load_params(ROOT / PARAMS).datasets["synthetic"]
     assert synthetic.epochs_of("cs231n") == synthetic.max_epochs
-    assert synthetic.epochs_of("le_shallow") == synthetic.epochs["le_shallow"]
+    assert synthetic.epochs_of("tuwani") == synthetic.epochs["tuwani"]
 
 
 def test_the_networks_side_is_the_crop_unless_it_is_scaled() -> None:

@@ -5,7 +5,7 @@ Expected calibration error over 15 equal bins of confidence, and temperature sca
 The temperature is fitted on PublicTest alone and measured on PrivateTest; it changes no answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -82,7 +82,7 @@ def calibration_scores(predictions: Predictions) -> dict[str, float]:
     }
 
 
-def pooled_reliability(runs: list[Mapping[Split, Predictions]]) -> dict[str, Reliability]:
+def pooled_reliability(runs: Sequence[Mapping[Split, Predictions]]) -> dict[str, Reliability]:
     """All seeds' PrivateTest faces in one set of bins, before and after each seed's own temperature."""
     private = [run[Split.private_test] for run in runs]
     after = [scaled(run[Split.private_test], fit_temperature(run[Split.public_test])) for run in runs]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fer.data.store import open_store, read_split
+from fer.data.votes import read_votes
 from fer.emotions import Split
 from fer.evaluation import figures, plots_data
 from fer.evaluation.predictions import read_predictions
@@ -31,6 +32,7 @@ def compare_systems(
     dataset: str,
     predictions: Path,
     store: Path,
+    votes: Path,
     places: Places,
     *,
     pairs: Sequence[tuple[str, str]],
@@ -49,6 +51,8 @@ def compare_systems(
         {system: seeds for system, (seeds, _) in read.items() if seeds},
         reported={system: REPORTED.get(system) if dataset == REPORTED_ON else None for system in shown},
         described={system: describe(list(runs.values())) for system, (_, runs) in read.items() if runs},
+        votes=read_votes(votes),
+        provenances={system: next(iter(runs.values())) for system, (_, runs) in read.items() if runs},
         pairs=pairs,
         resamples=resamples,
         bootstrap_seed=bootstrap_seed,
@@ -76,6 +80,11 @@ def draw(summary: dict[str, Any], store: Path, places: Places) -> None:
         labels = {split: file[split]["labels"][:] for split in Split}
         training = read_split(file, Split.training)
     plots_data.write_class_counts(places.plots / "classes.csv", labels)
+    plots_data.write_leaks(places.plots / "leaks.csv", summary)
+    plots_data.write_agreement(places.plots / "agreement.csv", summary)
+    figures.leaks(summary, places.plots / "pictures" / "leaks.png")
+    if summary["label_noise"]:
+        figures.agreement(summary, places.plots / "pictures" / "agreement.png")
     figures.class_distribution(labels, places.plots / "pictures" / "classes.png")
     figures.system_accuracy(summary, places.plots / "pictures" / "accuracy.png")
     figures.sample_faces(training.images, training.labels, places.figures / "samples.png")

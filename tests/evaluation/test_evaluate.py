@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from fer.data.near_duplicates import write_near_duplicates
 from fer.data.normalise import normalise_store
 from fer.data.store import open_store, read_split
+from fer.data.votes import acquire_votes
 from fer.emotions import Split
 from fer.errors import UserError
 from fer.evaluation.compare import read_seeds
-from fer.evaluation.evaluate import Places, Settings, evaluate_system
+from fer.evaluation.evaluate import Places, Settings, Sources, evaluate_system
 from fer.evaluation.plots_data import note_not_run
+from fer.evaluation.predict import Runtime
 from fer.evaluation.predictions import read_predictions, write_predictions
 from fer.models.classifier import load_classifier
 from fer.models.published import publish
@@ -23,7 +26,8 @@ from tests.data.test_normalise import write_store
 from tests.evaluation.test_metrics import both
 from tests.training.test_runs import jobs
 
-SETTINGS = Settings(resamples=50, bootstrap_seed=0, batch_size=7, device="cpu", precision="float32", threads=1)
+RUNTIME = Runtime(device="cpu", precision="float32", threads=1, batch_size=7)
+SETTINGS = Settings(resamples=50, bootstrap_seed=0, runtime=RUNTIME)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +39,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_store(folder / "clean.h5")
         normalise_store(folder / "clean.h5", folder / "store.h5", method="pixel", drop_leaked=False)
         train_seeds(jobs(folder / "store.h5", folder / "models" / "cs231n"), workers=1)
-        evaluate_system(folder / "models" / "cs231n", folder / "store.h5", places(folder), SETTINGS)
+        write_near_duplicates(folder / "near.csv", [])
+        acquire_votes(None, folder / "votes.csv")
+        evaluate_system(sources(folder), places(folder), SETTINGS)
     return folder
+
+
+def sources(folder: Path) -> Sources:
+    return Sources(folder / "models" / "cs231n", folder / "store.h5", folder / "near.csv", folder / "votes.csv")
 
 
 def places(folder: Path) -> Places:
@@ -47,7 +57,7 @@ def test_every_out_is_there(folder: Path) -> None:
     assert sorted(path.name for path in (folder / "predictions").iterdir()) == ["0.safetensors", "1.safetensors"]
     assert sorted(path.name for path in (folder / "metrics").iterdir()) == ["0.json", "1.json"]
     tables = sorted(path.name for path in (folder / "plots").iterdir())
-    assert tables == ["accuracy.csv", "confusion.csv", "loss.csv", "pictures"]
+    assert tables == ["accuracy.csv", "confusion.csv", "loss.csv", "pictures", "reliability.csv"]
 
 
 def test_predictions_are_the_networks(folder: Path) -> None:
@@ -72,7 +82,7 @@ def test_metrics_say_where_they_come_from(folder: Path) -> None:
 
 
 def test_a_second_evaluation_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    evaluate_system(folder / "models" / "cs231n", folder / "store.h5", places(tmp_path), SETTINGS)
+    evaluate_system(sources(folder), places(tmp_path), SETTINGS)
     for kind in ("predictions", "metrics", "plots"):
         for path in (tmp_path / kind).rglob("*.*"):
             assert path.read_bytes() == (folder / kind / path.relative_to(tmp_path / kind)).read_bytes(), path
