@@ -18,8 +18,10 @@ RESULTS = FOLDER / "results"
 BENCHMARKS = {
     "training": "Training images a second",
     "peak": "Share of the measured peak",
+    "time_to_accuracy": "Time to accuracy",
     "ingest": "Ingest of the real file",
     "scale": "Ingest at 1, 5 and 10 times the size",
+    "prediction": "Prediction",
 }
 ON_CPU_ONLY = ("ingest", "scale")
 

@@ -97,7 +97,7 @@ def our_epoch(case: Case, faces: Faces, device: torch.device, *, augmented: bool
     def epoch() -> float:
         loss, _ = train_epoch(
             classifier, training_batches(on_device, recipe, seed=0, epoch=0), loss=cross_entropy,
-            optimiser=optimiser, rates=rates, precision=precision, progress=lambda _: None,
+            optimiser=optimiser, rates=rates, rho=None, average=None, precision=precision, progress=lambda _: None,
         )  # fmt: skip
         return loss
 

@@ -343,6 +343,7 @@ class Params(Settings):
     ensemble: Ensemble
     search: Search
     ablation: Ablation
+    recipes: dict[str, System]
     evaluate: Evaluate
     compare: Compare
 
