@@ -18,7 +18,6 @@ from typing import Any, NoReturn
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 from fer.determinism import pick_device
@@ -127,7 +126,7 @@ def with_common_statistics(network: nn.Module) -> nn.Module:
     """Batch normalisation over the whole team's batch: torch's on CUDA, which has no other, ours on the CPU."""
     if not in_team():
         return network
-    if next(network.parameters()).is_cuda:
+    if dist.get_backend() == "nccl":
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         return converted
     for name, child in network.named_children():
@@ -136,6 +135,25 @@ def with_common_statistics(network: nn.Module) -> nn.Module:
         else:
             with_common_statistics(child)
     return network
+
+
+class Summed(torch.autograd.Function):
+    """The sum over the processes; each one's gradient is the sum of what all have for it."""
+
+    @staticmethod
+    def forward(_context: Any, values: Tensor) -> Tensor:
+        total = values.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return Summed.forward(_context, gradient)
+
+
+def summed(values: Tensor) -> Tensor:
+    result: Tensor = Summed.apply(values)  # type: ignore[no-untyped-call]
+    return result
 
 
 class TeamBatchNorm(nn.modules.batchnorm._BatchNorm):
@@ -159,9 +177,9 @@ class TeamBatchNorm(nn.modules.batchnorm._BatchNorm):
         shape = (1, -1, *[1] * (values.ndim - 2))
         total = torch.tensor(float(values.numel() // values.shape[1]))
         dist.all_reduce(total)
-        mean = all_reduce(values.sum(others)) / total  # (C,)
+        mean = summed(values.sum(others)) / total  # (C,)
         centred = values - mean.view(shape)
-        variance = all_reduce(centred.square().sum(others)) / total  # (C,)
+        variance = summed(centred.square().sum(others)) / total  # (C,)
         self.remember(mean.detach(), variance.detach() * total / (total - 1))
         scale = self.weight * torch.rsqrt(variance + self.eps)  # (C,)
         return (centred * scale.view(shape) + self.bias.view(shape)).to(inputs.dtype)
