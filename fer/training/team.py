@@ -119,7 +119,7 @@ def replicated(network: nn.Module) -> nn.Module:
     """With gradients averaged over the processes. Made anew for each epoch, since layers thaw."""
     if not in_team():
         return network
-    return DistributedDataParallel(network, broadcast_buffers=False)
+    return DistributedDataParallel(network)
 
 
 def with_common_statistics(network: nn.Module) -> nn.Module:

@@ -58,7 +58,7 @@ def assert_same_run(one: Path, other: Path) -> None:
 
 
 def compare(store: Path, folder: Path, **changes: Any) -> None:  # noqa: F811
-    settings: dict[str, Any] = {"epochs": 2, "optimiser": "sgd", "learning_rate": 0.01} | changes
+    settings: dict[str, Any] = {"epochs": 2, "optimiser": "sgd", "learning_rate": 0.001} | changes
     train_seeds(jobs(store, folder / "one", seeds=(0,), recipe=recipe(**settings)), workers=1)
     process = team(store, folder / "two", settings)
     _, errors = process.communicate(timeout=900)
@@ -79,7 +79,7 @@ def test_every_option_is_the_same_in_a_team(store: Path, tmp_path: Path) -> None
 
 @pytest.mark.full
 def test_a_killed_process_is_a_clear_error_and_the_next_run_goes_on(store: Path, tmp_path: Path) -> None:  # noqa: F811
-    settings = {"epochs": 30, "optimiser": "sgd", "learning_rate": 0.01}
+    settings = {"epochs": 30, "optimiser": "sgd", "learning_rate": 0.001}
     process = team(store, tmp_path / "cut", settings)
     while not list((tmp_path / ".checkpoints").glob("*.pt")):
         assert process.poll() is None
