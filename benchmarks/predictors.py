@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.measure import machine, table
 
+from benchmarks.measure import machine, table
 from fer.data.store import open_store, read_split
 from fer.emotions import Split
 from fer.files import replacing, write_json

@@ -4,6 +4,7 @@ A parameter takes two hops: params.yaml -> one of these objects -> an ordinary k
 An unknown key, a wrong type or a value out of range ends with a line that names the parameter and what it may be.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -31,9 +32,17 @@ def distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
+def launches_python(launcher: str) -> str:
+    """DVC puts it before `-m stages.train` in a shell's command."""
+    if launcher != "python" and not re.fullmatch(r"torchrun( [\w.:=/@+-]+)*", launcher):
+        raise ValueError("allowed: python, or torchrun and its options, such as torchrun --nproc-per-node 8")
+    return launcher
+
+
 # YAML has lists only: strict would refuse them where a tuple is meant.
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1), AfterValidator(distinct)]
+Launcher = Annotated[str, AfterValidator(launches_python)]
 Pairs = Annotated[tuple[Annotated[tuple[str, str], Field(strict=False)], ...], Field(strict=False)]
 
 
@@ -79,6 +88,7 @@ class Train(Settings):
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "float32", "bfloat16"]
     workers: Count | Literal["auto"]
+    launcher: Launcher
 
 
 class Distil(Settings):
@@ -353,6 +363,7 @@ class Params(Settings):
     ensemble: Ensemble
     search: Search
     ablation: Ablation
+    recipes: dict[str, System]
     evaluate: Evaluate
     compare: Compare
     export: Export

@@ -17,7 +17,7 @@ CHECKED = "data/checked/${item.dataset}"
 
 @pytest.mark.parametrize("stage", [name for name in STAGES if name != "check"])
 def test_every_stage_depends_on_its_own_code_and_check_writes_it(stage: str) -> None:
-    assert f"python -m stages.{stage} " in STAGES[stage]["cmd"]
+    assert f" -m stages.{stage} " in STAGES[stage]["cmd"]
     assert f"{CHECKED}/code/{stage}.txt" in STAGES[stage]["deps"]
     assert stage in STAGES["check"]["cmd"].split("--stages ")[1].split(",")
 

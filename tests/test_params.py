@@ -91,6 +91,7 @@ def test_options_that_are_off_do_not_count_as_given() -> None:
         ("distil.alpha", 1.5, "distil.alpha: 1.5: input should be less than or equal to 1"),
         ("train.systems", ["cs231n"], "systems.cs231n_baseline: must stand once in "),
         ("train.workers", 0, "train.workers: 0"),
+        ("train.launcher", "torchrun; true", "train.launcher: 'torchrun; true': allowed: python, or torchrun"),
         ("systems.cs231n.augment", {"rotation": 200.0}, "systems.cs231n.augment.rotation: 200.0"),
         ("systems.cs231n.layers", {"dropout": 1.0}, "systems.cs231n.layers.dropout: 1.0"),
         ("systems.cs231n.weights", "vgg16_imagenet", "systems.cs231n.weights: systems of transfer.systems have them"),

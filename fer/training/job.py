@@ -25,6 +25,7 @@ from fer.training.checkpoint import Checkpoint, checkpoint_for
 from fer.training.committee import Committee, LiveDistillation, load_teachers
 from fer.training.loop import Epoch, Run, train
 from fer.training.losses import CrossEntropy, Loss, Mixed, SelfDistillation, balanced_weights, teacher_scores
+from fer.training.team import is_leader, team_facts, with_common_statistics
 from fer.training.transfer import HEAD, Pretrained, adapt, feature_sets, start_from, thaw
 
 Report = Callable[[str, int, float, Epoch | None], None]  # run, epochs done, share of the next one, the epoch's line
@@ -79,7 +80,7 @@ class Job:
             "pretrained": loaded.sha256 if loaded else None,
             "teacher": self.teacher.facts() if self.teacher else None,
         }
-        return facts | {"out": self.out.name}
+        return facts | {"out": self.out.name, **team_facts()}
 
 
 def run_job(job: Job, report: Report) -> None:
@@ -97,14 +98,18 @@ def run_job(job: Job, report: Report) -> None:
     classifier = classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if job.recipe.adapt_statistics:
         adapt(classifier, training)
+    with_common_statistics(classifier)
     facts |= start | {"device": describe_device(device), "precision": str(precision).removeprefix("torch.")}
     with checkpoint_for(job.facts()) as checkpoint:
         run = train_in(
             classifier, job, training, validation, seed=seed, precision=precision, checkpoint=checkpoint, report=report
         )
         facts |= describe(job, classifier, len(training))
-        copy_kept(checkpoint, job, facts)
+        if is_leader():
+            copy_kept(checkpoint, job, facts)
     facts |= describe_run(run) | {"train_pflop": pflop(job.recipe, facts, len(run.history))}
+    if not is_leader():
+        return
     save_classifier(job.out / f"{job.seed}.safetensors", run.best_state, facts)
     write_history(job.out / f"{job.seed}.csv", run.history)
 
@@ -169,7 +174,7 @@ def train_in(
         recipe=job.recipe, seed=seed, precision=precision, checkpoint=checkpoint,
         progress=lambda done, share, epoch: report(job.name, done, share, epoch),
         before_epoch=lambda epoch: thaw(classifier.network, job.recipe, epoch),
-        keep=lambda epoch, state: save_classifier(checkpoint.kept / f"{epoch}.safetensors", whole(state), {}),
+        keep=lambda epoch, state: checkpoint.keep(epoch, lambda path: save_classifier(path, whole(state), {})),
     )  # fmt: skip
     run.best_state = whole(run.best_state)
     return run
@@ -209,6 +214,7 @@ def describe(job: Job, classifier: Classifier, faces: int) -> dict[str, Any]:
         "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
         "flops": count_flops(classifier.network, job.recipe.side),
         **what_it_sees(job.recipe),
+        **team_facts(),
     }
 
 

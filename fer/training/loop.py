@@ -21,6 +21,7 @@ from fer.training.losses import Loss
 from fer.training.optimisers import build_optimiser, set_rate
 from fer.training.schedule import rate_at
 from fer.training.sharpness import climbed
+from fer.training.team import for_mean_gradient, gathered, own_part, replicated
 
 
 @dataclass(frozen=True)
@@ -179,15 +180,15 @@ def train_epoch(
     faces seen so far. `rates` has the learning rate of each batch; with `rho` the gradient is taken on the slope above
     the weights (fer/training/sharpness.py); `average` follows them.
     """
-    classifier.train()
+    network = replicated(classifier).train()
     sums: list[Tensor] = []
     faces = 0
     for rate, batch in zip(rates, batches, strict=True):
         set_rate(optimiser, rate)
-        scores, value = gradient(classifier, batch, loss=loss, precision=precision)
+        scores, value = gradient(network, batch, loss=loss, precision=precision)
         if rho:
             with climbed(classifier, rho):
-                gradient(classifier, batch, loss=loss, precision=precision)
+                gradient(network, batch, loss=loss, precision=precision)
         optimiser.step()
         if average:
             average.update(classifier)
@@ -199,14 +200,14 @@ def train_epoch(
     return total_loss / faces, total_right / faces
 
 
-def gradient(classifier: nn.Module, batch: Batch, *, loss: Loss, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+def gradient(network: nn.Module, batch: Batch, *, loss: Loss, precision: torch.dtype) -> tuple[Tensor, Tensor]:
     """Leaves the batch's gradient in the parameters; its scores (B, 7) and its loss, both detached."""
     with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
-        scores = classifier(batch.images)  # (B, 7)
-    scores = scores.float()
+        scores = network(own_part(batch.images))
+    scores = gathered(scores.float(), len(batch.labels))  # (B, 7)
     value = loss(scores, batch)
-    classifier.zero_grad(set_to_none=True)
-    value.backward()  # type: ignore[no-untyped-call]
+    network.zero_grad(set_to_none=True)
+    for_mean_gradient(value).backward()  # type: ignore[no-untyped-call]
     return scores.detach(), value.detach()
 
 
@@ -222,7 +223,7 @@ def right_answers(scores: Tensor, batch: Batch) -> Tensor:
 @torch.inference_mode()
 def validate(classifier: nn.Module, faces: TrainingSet, precision: torch.dtype) -> tuple[float, float]:
     """Cross-entropy in nats and accuracy over a whole split."""
-    scores = predict(classifier, faces.images, precision)
+    scores = gathered(predict(classifier, own_part(faces.images), precision), len(faces))
     loss = F.cross_entropy(scores, faces.labels)
     accuracy = (scores.argmax(1) == faces.labels).double().mean()
     return loss.item(), accuracy.item()
