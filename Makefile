@@ -5,11 +5,10 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 
-.PHONY: help repro zoo fer2013 test test-full lint check-format clean
+.PHONY: help repro fer2013 test test-full lint check-format clean
 
 help:
 	@echo "make repro               the whole graph on the drawn dataset, then the results table"
-	@echo "make zoo                 every system once on the drawn dataset, as short as it gets"
 	@echo "make fer2013 CSV=path    the same on the real data (without CSV: from Kaggle)"
 	@echo "make test                lint, types and tests (10 minutes at most)"
 	@echo "make test-full           the slow tests too; FER2013_CSV=path adds those on the real data"
@@ -25,11 +24,6 @@ $(BIN)/.development: $(BIN)/.runtime requirements-dev.txt
 	@touch $@
 
 repro: $(BIN)/.runtime
-	dvc repro
-	@python -m fer results
-
-zoo: $(BIN)/.runtime
-	@python -m fer dataset zoo
 	dvc repro
 	@python -m fer results
 

@@ -343,11 +343,17 @@ class Params(Settings):
     distil: Distil
     transfer: Transfer
     systems: dict[str, System]
+    waiting: dict[str, System]
     ensemble: Ensemble
     search: Search
     ablation: Ablation
     evaluate: Evaluate
     compare: Compare
+
+    @property
+    def every_system(self) -> dict[str, System]:
+        """Those that run and those that wait."""
+        return self.systems | self.waiting
 
     @model_validator(mode="after")
     def names_exist(self) -> Self:
@@ -363,12 +369,15 @@ class Params(Settings):
         if "ensemble" in self.systems:
             raise ValueError("systems.ensemble: the name is that of the ensemble of all systems")
         require("distil.teacher", (self.distil.teacher,), self.train.systems)
-        require("compare.pairs", (name for pair in self.compare.pairs for name in pair), self.systems)
+        require("compare.pairs", (name for pair in self.compare.pairs for name in pair), self.every_system)
         for name, dataset in self.datasets.items():
             require(f"datasets.{name}.publish", dataset.publish, self.systems)
             require(f"datasets.{name}.epochs", dataset.epochs, self.systems)
-        for name, system in self.systems.items():
-            require(f"systems.{name}.datasets", system.datasets, self.datasets)
+        if twice := set(self.waiting) & set(self.systems):
+            raise ValueError(f"waiting.{min(twice)}: a system of that name stands in systems")
+        for group, systems in {"systems": self.systems, "waiting": self.waiting}.items():
+            for name, system in systems.items():
+                require(f"{group}.{name}.datasets", system.datasets, self.datasets)
         for name, system in self.systems.items():
             if (system.weights is not None) != (name in self.transfer.systems):
                 raise ValueError(f"systems.{name}.weights: systems of transfer.systems have them, and no others")

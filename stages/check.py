@@ -1,8 +1,8 @@
 """check: params.yaml is valid, before any other stage removes or writes anything; and what the others depend on.
 
 Writes to {out}: `code/{stage}.txt`, the modules that a stage's result comes from; `networks/{system}.txt`, a system's
-network layer by layer (those of the ablation in one file); and `params.txt`, always the same. What depends on a file
-that stays the same does not run.
+network layer by layer (those of the ablation in one file); `waiting.txt`, the names of the systems not run yet; and
+`params.txt`, always the same. What depends on a file that stays the same does not run.
 """
 
 from pathlib import Path
@@ -26,12 +26,13 @@ def main(*, dataset: str, stages: str, out: Path) -> None:
     params = load_params()
     variants = params.ablation.variants
     require_candidates(params.ensemble.systems, Path("dvc.yaml"))
-    require_networks(params.systems | {f"ablation.{name}": system for name, system in variants.items()})
+    require_networks(params.every_system | {f"ablation.{name}": system for name, system in variants.items()})
     limits = params.datasets[dataset]
     for name, system in params.systems.items():
         write_text(out / "networks" / f"{name}.txt", network_of(name, system, limits))
     texts = [network_of(name, system, limits) for name, system in variants.items()]
     write_text(out / "networks" / "ablation.txt", "".join(texts))
+    write_text(out / "waiting.txt", "".join(f"{name}\n" for name in params.waiting))
     for stage in stages.split(","):
         write_text(out / "code" / f"{stage}.txt", code_of(stage))
     write_text(out / "params.txt", "params.yaml is valid\n")

@@ -15,6 +15,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--dataset", required=True)
 @click.option("--predictions", required=True, type=PATH)
 @click.option("--store", required=True, type=PATH)
+@click.option("--near-duplicates", required=True, type=PATH)
 @click.option("--votes", required=True, type=PATH)
 @click.option("--audit", required=True, type=PATH)
 @click.option("--metrics", required=True, type=PATH)
@@ -28,6 +29,7 @@ def main(
     dataset: str,
     predictions: Path,
     store: Path,
+    near_duplicates: Path,
     votes: Path,
     audit: Path,
     metrics: Path,
@@ -39,8 +41,9 @@ def main(
     params = load_params()
     compare_systems(
         dataset,
-        Sources(predictions, store, votes, audit),
+        Sources(predictions, store, near_duplicates, votes, audit),
         Places(metrics, plots, figures, readme, model_card),
+        waiting=tuple(params.waiting),
         pairs=params.compare.pairs,
         resamples=params.evaluate.resamples,
         bootstrap_seed=params.evaluate.bootstrap_seed,

@@ -31,7 +31,9 @@ def search_system(params: Params, system: str, **options: Any) -> Iterator[str]:
 def plan_of(params: Params, system: str, *, trials: int, sampler: str, storage: str) -> Plan:
     if system not in params.systems or system in params.ensemble.students:
         known = [name for name in params.systems if name not in params.ensemble.students]
-        raise UserError(f"{system}: no system to search; known: {', '.join(known)}")
+        raise UserError(
+            f"{system}: no system to search; known: {', '.join(known)} (one that waits must be moved to systems first)"
+        )
     dataset = params.dataset
     store = Path("data/normalised") / f"{dataset}.h5"
     if not store.exists():

@@ -89,9 +89,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     for stage, names in SYSTEMS.items():
         params[stage]["systems"] = names
     kept = {*SYSTEMS["train"], *SYSTEMS["transfer"], *params["distil"]["systems"]}
-    params["systems"] = {name: block for name, block in params["systems"].items() if name in kept}
+    blocks = params["systems"] | params["waiting"]
+    params["systems"], params["waiting"] = {name: blocks[name] for name in blocks if name in kept}, {}
     params["systems"]["mobilenet_v2"]["datasets"].append("synthetic")
     params["ensemble"] |= {"students": [], "systems": sorted(kept)}
+    params["compare"]["pairs"] = [pair for pair in params["compare"]["pairs"] if kept.issuperset(pair)]
     clone.write_params(params)
     clone.keep_candidates(kept)
     clone.commit("small")

@@ -18,6 +18,7 @@ from fer.evaluation.metrics import is_correct, log_loss
 from fer.evaluation.predictions import Predictions
 
 BINS = 15
+AS_TRAINED, SCALED = "as trained", "temperature scaled"  # in the order that DVC's plots sort them
 RANGE = (np.log(0.01), np.log(100.0))  # of the temperature's logarithm
 
 
@@ -83,10 +84,11 @@ def calibration_scores(predictions: Predictions) -> dict[str, float]:
 
 
 def pooled_reliability(runs: Sequence[Mapping[Split, Predictions]]) -> dict[str, Reliability]:
-    """All seeds' PrivateTest faces in one set of bins, before and after each seed's own temperature."""
+    """All seeds' PrivateTest faces in one set of bins, as trained and scaled by each seed's own temperature."""
     private = [run[Split.private_test] for run in runs]
     after = [scaled(run[Split.private_test], fit_temperature(run[Split.public_test])) for run in runs]
-    return {"before": pool([reliability(run) for run in private]), "after": pool([reliability(run) for run in after])}
+    both = zip((AS_TRAINED, SCALED), (private, after), strict=True)
+    return {name: pool([reliability(run) for run in of]) for name, of in both}
 
 
 def pool(parts: list[Reliability]) -> Reliability:

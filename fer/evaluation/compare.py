@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fer.data.near_duplicates import read_near_duplicates
 from fer.data.store import open_store, read_split
 from fer.data.votes import read_votes
 from fer.emotions import Split
@@ -25,6 +26,7 @@ class Sources:
 
     predictions: Path
     store: Path
+    near_duplicates: Path
     votes: Path
     audit: Path
 
@@ -45,17 +47,18 @@ def compare_systems(
     sources: Sources,
     places: Places,
     *,
+    waiting: Sequence[str],
     pairs: Sequence[tuple[str, str]],
     resamples: int,
     bootstrap_seed: int,
 ) -> None:
     """Writes everything that needs more than one system, or none.
 
-    Every folder of `sources.predictions` is a system. One that the dataset does not run is shown beside the printed
-    numbers, as not yet run, and left out elsewhere.
+    Every folder of `sources.predictions` is a system; one that the dataset does not run is left out. The systems of
+    `waiting` stand beside the printed numbers as not yet run.
     """
-    systems = sorted(path.name for path in sources.predictions.iterdir() if path.is_dir())
-    shown = [name for name in systems if not is_noted(sources.predictions / name) or dataset == REPORTED_ON]
+    systems = {path.name for path in sources.predictions.iterdir() if path.is_dir() and not is_noted(path)}
+    shown = sorted(systems | set(waiting if dataset == REPORTED_ON else ()))
     read = {system: read_seeds(sources.predictions / system) for system in shown}
     summary = summarise(
         {system: seeds for system, (seeds, _) in read.items() if seeds},
@@ -69,6 +72,7 @@ def compare_systems(
     )
     write_json(places.metrics, summary)
     draw(summary, sources.store, places)
+    draw_near_duplicates(sources, places.figures / "near_duplicates.png")
     # Read back: the tables show the rounded numbers that git keeps.
     kept = json.loads(places.metrics.read_text(encoding="utf-8"))
     block = results_block(kept)
@@ -101,3 +105,18 @@ def draw(summary: dict[str, Any], store: Path, places: Places) -> None:
     figures.class_distribution(labels, places.plots / "pictures" / "classes.png")
     figures.system_accuracy(summary, places.plots / "pictures" / "accuracy.png")
     figures.sample_faces(training.images, training.labels, places.figures / "samples.png")
+
+
+def draw_near_duplicates(sources: Sources, path: Path) -> None:
+    """The least similar pairs beside each other, for a person to judge; nothing where all are exact copies."""
+    pairs = [pair for pair in read_near_duplicates(sources.near_duplicates) if pair.mirrored or pair.correlation < 1]
+    pairs = sorted(pairs, key=lambda pair: pair.correlation)[: figures.PAIRS]
+    if not pairs:
+        return
+    with open_store(sources.store) as file:
+        faces = {split: read_split(file, split) for split in Split}
+    place = {split: {int(row): index for index, row in enumerate(of.rows)} for split, of in faces.items()}
+    kept = [pair for pair in pairs if pair.training_row in place[Split.training]]  # clean.drop_leaked leaves some out
+    test = [faces[Split(pair.split)].images[place[Split(pair.split)][pair.row]] for pair in kept]
+    training = [faces[Split.training].images[place[Split.training][pair.training_row]] for pair in kept]
+    figures.near_duplicates(test, training, [pair.correlation for pair in kept], path)

@@ -40,9 +40,9 @@ class Crowd:
         return np.asarray(self.choice < EMOTIONS)
 
     def levels(self) -> dict[str, NDArray[np.bool_]]:
-        """By how many voters made the choice, the faces, (N,)."""
+        """By how many voters made the choice, the faces whose choice is an emotion, (N,)."""
         most = self.counts.max(axis=1)  # (N,)
-        return {name: (most >= low) & (most <= high) for name, (low, high) in LEVELS.items()}
+        return {name: self.is_emotion & (most >= low) & (most <= high) for name, (low, high) in LEVELS.items()}
 
 
 def crowds_of(votes: Votes | None, splits: Mapping[Split, Predictions]) -> dict[Split, Crowd] | None:
@@ -70,6 +70,7 @@ def label_noise(crowd: Crowd) -> dict[str, Any]:
 
     `agreement`: the share of faces whose label is the crowd's choice: how often a network would be right that answered
     as the crowd does.
+    `by_votes`: the same by how many voters made the choice, of the faces whose choice is an emotion.
     `one_voter`: how often one voter, drawn at random, gives the label.
     `ceiling`: if labels were drawn as the crowd votes, no answer could be right more often than the largest
     probability, on average over faces (Bayes' rule; Devroye, Györfi and Lugosi, "A probabilistic theory of pattern
@@ -110,7 +111,7 @@ def measure_against_crowd(predictions: Predictions, crowd: Crowd) -> dict[str, A
     def on(faces: NDArray[np.bool_]) -> dict[str, float | None]:
         return {name: float(of[faces].mean()) if faces.any() else None for name, of in right.items()}
 
-    levels = {name: {"faces": int((of & known).sum()), **on(of & known)} for name, of in crowd.levels().items()}
+    levels = {name: {"faces": int(of.sum()), **on(of)} for name, of in crowd.levels().items()}
     return {"faces": int(known.sum()), **on(known), "by_votes": levels}
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fer.emotions import EMOTION_NAMES, Split
 from fer.evaluation.calibration import BINS, Reliability, expected_calibration_error
+from fer.evaluation.crowd import LEVELS
 from fer.evaluation.leaks import GROUPS as LEAK_GROUPS
 from fer.evaluation.metrics import HUMAN_CLASS_ACCURACY, TEST_SETS
 from fer.evaluation.plots_data import EpochScore, class_counts, row_shares
@@ -36,6 +37,7 @@ STYLE: Any = {
 }
 OFFSETS = dict(zip(TEST_SETS, (-0.27, -0.09, 0.09, 0.27), strict=True))  # a system's lines, around its own height
 SET_NAMES = dict(zip(TEST_SETS, ("PublicTest", "PrivateTest", "leak-free", "no near-duplicates"), strict=True))
+PAIRS = 48  # near-duplicates shown
 LEAK_NAMES = dict(zip(LEAK_GROUPS, ("exact copies", "near-duplicates", "clean"), strict=True))
 LEAK_COLOURS = dict(zip(LEAK_GROUPS, (ORANGE, GREEN, BLUE), strict=True))
 mpl.use("Agg")
@@ -152,6 +154,26 @@ def sample_faces(images: NDArray[np.uint8], labels: NDArray[np.uint8], path: Pat
             axis.spines[:].set_visible(False)
 
 
+def near_duplicates(
+    test: Sequence[NDArray[np.uint8]],
+    training: Sequence[NDArray[np.uint8]],
+    correlations: Sequence[float],
+    path: Path,
+    *,
+    columns: int = 6,
+) -> None:
+    """Test faces, each with the Training face that is nearly the same, (48, 48) each, and their correlation."""
+    rows = -(-len(test) // columns)
+    with drawing(path, rows, columns, size=(1.55 * columns, 1.0 * rows + 0.4), squeeze=False) as (figure, axes):
+        figure.suptitle("Test face, and its near-duplicate in Training", fontsize=11)
+        for axis in axes.flat:
+            axis.set_axis_off()
+        gap = np.full((48, 2), 255, np.uint8)
+        for axis, face, other, correlation in zip(axes.flat, test, training, correlations, strict=False):
+            axis.imshow(np.hstack([face, gap, other]), cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
+            axis.set_title(f"{correlation:.3f}", fontsize=8, loc="center", pad=2)
+
+
 def system_accuracy(summary: Mapping[str, Any], path: Path) -> None:
     """A dot with its 95 % interval for each measured system and test set; a cross for what the report printed."""
     systems = [(name, entry) for name, entry in summary["systems"].items() if entry["seeds"]]
@@ -194,7 +216,7 @@ def has_number(entry: Mapping[str, Any]) -> bool:
 
 
 def reliability(bins: Mapping[str, Reliability], path: Path) -> None:
-    """Accuracy against confidence, before and after temperature scaling; the line is what a calibrated network has.
+    """Accuracy against confidence, as trained and temperature scaled; the line is what a calibrated network has.
 
     Guo et al. 2017, figure 4; below each, how many faces have that confidence.
     """
@@ -207,7 +229,7 @@ def reliability(bins: Mapping[str, Reliability], path: Path) -> None:
             top.plot(of.confidence[filled], of.accuracy[filled], "o", color="#222222", markersize=3)
             top.plot([0, 1], [0, 1], color=ORANGE, linewidth=1.5, label="calibrated")
             error = 100 * expected_calibration_error(of)
-            top.set(title=f"{scaling} temperature scaling: ECE {error:.1f} %", xlim=(0, 1), ylim=(0, 1))
+            top.set(title=f"{scaling}: ECE {error:.1f} %", xlim=(0, 1), ylim=(0, 1))
             below.bar(edges, 100 * of.faces / max(of.faces.sum(), 1), width=0.9 / BINS, color=GREY)
             below.set(xlabel="confidence, per cent")
             for axis in (top, below):
@@ -251,7 +273,7 @@ def agreement(summary: Mapping[str, Any], path: Path) -> None:
     """Accuracy by how many of ten voters made the crowd's choice, on PrivateTest; last, how often that is the label."""
     noise = summary["label_noise"][Split.private_test]
     systems = {name: entry["crowd"]["by_votes"] for name, entry in summary["systems"].items() if entry["seeds"]}
-    levels = list(noise["by_votes"])
+    levels = list(LEVELS)
     rows = [[of[level]["accuracy_label"] for level in levels] for of in systems.values()]
     rows.append([noise["by_votes"][level]["agreement"] for level in levels])
     shares = np.array([[np.nan if share is None else 100 * share for share in row] for row in rows])  # (S + 1, levels)

@@ -130,9 +130,9 @@ def noise_section(noise: Mapping[str, Any] | None) -> str:
     return paragraph(f"""
         Ten other people looked at each face for FER+ (Barsoum et al., ICMI 2016). On PrivateTest FER2013's label is
         their most frequent answer for {100 * private["agreement"]:.1f} % of the faces
-        ({100 * unanimous["agreement"]:.1f} % of the {unanimous["faces"]:,} on which all ten agree), and one of them,
-        drawn at random, gives the label for {100 * private["one_voter"]:.1f} %. If labels were drawn as these people
-        vote, no network could be right on more than about {100 * private["ceiling"]:.1f} %.""")
+        ({100 * unanimous["agreement"]:.1f} % of the {unanimous["faces"]:,} on which all ten agree on an emotion), and
+        one of them, drawn at random, gives the label for {100 * private["one_voter"]:.1f} %. If labels were drawn as
+        these people vote, no network could be right on more than about {100 * private["ceiling"]:.1f} %.""")
 
 
 def figures_section(measured: Mapping[str, Any]) -> str:

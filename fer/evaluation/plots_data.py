@@ -81,7 +81,7 @@ def class_counts(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def write_reliability(path: Path, bins: Mapping[str, "Reliability"]) -> None:
-    """A row for each bin that has faces, before and after temperature scaling."""
+    """A row for each bin that has faces, of the network as trained and temperature scaled."""
     rows = [
         (scaling, number, f"{confidence:.6f}", f"{accuracy:.6f}", faces)
         for scaling, of in bins.items()

@@ -102,7 +102,7 @@ def test_scaling_mends_what_is_too_sure() -> None:
 
 def test_pooled_bins_are_those_of_all_faces() -> None:
     runs = [both(skill=1.0), both(skill=3.0)]
-    pooled = pooled_reliability(runs)["before"]
+    pooled = pooled_reliability(runs)["as trained"]
     parts = [run[Split.private_test] for run in runs]
     logits, labels = np.concatenate([part.logits for part in parts]), np.concatenate([part.labels for part in parts])
     no = np.zeros(len(labels), np.bool_)

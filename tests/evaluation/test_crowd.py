@@ -55,7 +55,7 @@ def test_noise_of_a_toy() -> None:
     assert noise["agreement"] == pytest.approx(2 / 5)
     assert noise["one_voter"] == pytest.approx((1.0 + 0.6 + 0.5 + 0.4 + 0.0) / 5)
     assert noise["ceiling"] == pytest.approx((1.0 + 0.6 + 0.5 + 1.0) / 4)  # the last one has no vote for an emotion
-    assert noise["by_votes"]["10"] == {"faces": 2, "agreement": 0.5}
+    assert noise["by_votes"]["10"] == {"faces": 1, "agreement": 1.0}  # the other one is no face
     assert noise["by_votes"]["7"] == {"faces": 0, "agreement": None}
 
 

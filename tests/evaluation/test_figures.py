@@ -12,6 +12,7 @@ from PIL import Image
 from fer.emotions import Split
 from fer.evaluation import figures, plots_data
 from fer.evaluation.calibration import pooled_reliability
+from fer.evaluation.crowd import LEVELS
 from fer.evaluation.metrics import TEST_SETS
 from fer.evaluation.plots_data import EpochScore
 from tests.evaluation.test_metrics import both
@@ -26,7 +27,6 @@ HISTORY = [
     for split in ("train", "validation")
 ]
 SCORES = {"accuracy": 0.6, "accuracy_low": 0.55, "accuracy_high": 0.65}
-LEVELS = ("4_or_fewer", "5", "6", "7", "8", "9", "10")
 SETS: dict[str, Any] = {
     **dict.fromkeys(TEST_SETS, SCORES),
     "leaks": {
@@ -50,6 +50,7 @@ FIGURES: dict[str, Callable[[Path], None]] = {
     "class_accuracy": lambda path: figures.class_accuracy(COUNTS, path),
     "class_distribution": lambda path: figures.class_distribution(LABELS, path),
     "sample_faces": lambda path: figures.sample_faces(IMAGES, LABELS[Split.training], path),
+    "near_duplicates": lambda path: figures.near_duplicates([*IMAGES[:7]], [*IMAGES[7:14]], [0.96] * 7, path),
     "reliability": lambda path: figures.reliability(pooled_reliability([both()]), path),
     "leaks": lambda path: figures.leaks(SUMMARY, path),
     "agreement": lambda path: figures.agreement(SUMMARY, path),

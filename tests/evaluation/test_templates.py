@@ -39,7 +39,7 @@ def write_table(template: str, path: Path) -> None:
         plots_data.write_confusion(path, np.eye(7, dtype=np.int64))
     elif template == "reliability":
         bins = reliability(predictions())
-        plots_data.write_reliability(path, {"before": bins, "after": bins})
+        plots_data.write_reliability(path, {"as trained": bins, "temperature scaled": bins})
     elif template == "leaks":
         plots_data.write_leaks(path, SUMMARY)
     elif template == "agreement":
