@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fer.evaluation.ensemble import write_ensemble
+from fer.evaluation.ensemble import write_ensemble, write_paragraph
 from fer.params import load_params
 from stages import clear_errors
 
@@ -12,11 +12,13 @@ PATH = click.Path(path_type=Path)
 
 
 @click.command(help=__doc__)
+@click.option("--dataset", required=True)
 @click.option("--predictions", required=True, type=PATH)
 @click.option("--out", required=True, type=PATH)
 @click.option("--metrics", required=True, type=PATH)
+@click.option("--readme", required=True, type=PATH)
 @clear_errors
-def main(*, predictions: Path, out: Path, metrics: Path) -> None:
+def main(*, dataset: str, predictions: Path, out: Path, metrics: Path, readme: Path) -> None:
     params = load_params()
     write_ensemble(
         predictions,
@@ -27,6 +29,7 @@ def main(*, predictions: Path, out: Path, metrics: Path) -> None:
         resamples=params.evaluate.resamples,
         bootstrap_seed=params.evaluate.bootstrap_seed,
     )
+    write_paragraph(metrics, readme, dataset)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ network that helps the mean most is added, and it may be added again: how often 
 network's probabilities are made comparable by a temperature of its own, fitted on PublicTest as well.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 from fer.emotions import Split
 from fer.errors import UserError
 from fer.evaluation.calibration import fit_temperature, scaled
-from fer.evaluation.metrics import is_correct, log_loss, measure
+from fer.evaluation.metrics import LEAK_FREE, is_correct, log_loss, measure
 from fer.evaluation.predictions import TEST_SPLITS, Predictions, read_predictions, write_predictions
 from fer.evaluation.summary import compare
-from fer.files import write_json
+from fer.evaluation.tables import replace_between_marks
+from fer.files import write_json, write_text
 
 Splits = Mapping[Split, Predictions]
 
@@ -61,6 +63,32 @@ def write_ensemble(
         "against_best_single": compare(("ensemble", single), ({0: splits}, {0: library[single]}), bootstrap),
     }
     write_json(metrics, content | measure(splits, resamples=resamples, bootstrap_seed=bootstrap_seed))
+
+
+def write_paragraph(metrics: Path, readme: Path, dataset: str) -> None:
+    """What came out, between the README's marks, where it has any for the dataset."""
+    text = readme.read_text(encoding="utf-8")
+    if f"ensemble:{dataset}:begin" in text:
+        block = ensemble_block(json.loads(metrics.read_text(encoding="utf-8")))
+        write_text(readme, replace_between_marks(text, f"ensemble:{dataset}", block))
+
+
+def ensemble_block(content: Mapping[str, Any]) -> str:
+    """The ensemble beside the best single network, in words; from metrics/{dataset}/ensemble.json."""
+    private, single = content["PrivateTest"], content["best_single"]
+    against = content["against_best_single"]["PrivateTest"]
+    heaviest = sorted(content["members"].items(), key=lambda item: (-item[1]["weight"], item[0]))[:3]
+    members = ", ".join(f"`{name}` ({100 * member['weight']:.0f} %)" for name, member in heaviest)
+    return (
+        f"{len(content['members'])} of {content['candidates']} candidates, {content['parameters']:,} parameters "
+        f"together; the heaviest: {members}.\n"
+        f"**{100 * private['accuracy']:.1f} % of PrivateTest** (95 % interval {100 * private['accuracy_low']:.1f} to "
+        f"{100 * private['accuracy_high']:.1f}), {100 * content[LEAK_FREE]['accuracy']:.1f} % leak-free, "
+        f"{100 * content['PublicTest']['accuracy']:.1f} % of PublicTest, where it was chosen.\n"
+        f"The network that is best on PublicTest, `{single['name']}`, has {100 * single['PrivateTest']:.1f} % of "
+        f"PrivateTest: {100 * against['difference']:+.1f} points for the ensemble, 95 % interval "
+        f"{100 * against['difference_low']:.1f} to {100 * against['difference_high']:.1f}."
+    )
 
 
 def read_library(folder: Path, systems: Sequence[str]) -> tuple[dict[str, Splits], dict[str, dict[str, Any]]]:

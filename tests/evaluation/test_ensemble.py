@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fer.emotions import Split
 from fer.errors import UserError
 from fer.evaluation import ensemble
-from fer.evaluation.ensemble import Member, choose, combine, write_ensemble
+from fer.evaluation.ensemble import Member, choose, combine, write_ensemble, write_paragraph
 from fer.evaluation.metrics import is_correct
 from fer.evaluation.predictions import Predictions, read_predictions, write_predictions
 from tests.evaluation.test_metrics import predictions
@@ -165,6 +165,20 @@ def test_what_is_written(tmp_path: Path) -> None:
     first = (tmp_path / "out" / "0.safetensors").read_bytes()
     written(tmp_path, thirds())
     assert (tmp_path / "out" / "0.safetensors").read_bytes() == first
+
+
+def test_the_paragraph_says_what_was_measured(tmp_path: Path) -> None:
+    content = written(tmp_path, thirds())
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- ensemble:toy:begin -->\n<!-- ensemble:toy:end -->\nb\n")
+    write_paragraph(tmp_path / "ensemble.json", readme, "toy")
+    text = readme.read_text()
+    assert "3 of 4 candidates, 300 parameters together" in text
+    assert "**100.0 % of PrivateTest** (95 % interval 100.0 to 100.0)" in text
+    gained = 100 * (1 - content["best_single"]["PrivateTest"])
+    assert f"`{content['best_single']['name']}`, has {100 - gained:.1f} % of PrivateTest: +{gained:.1f} points" in text
+    write_paragraph(tmp_path / "ensemble.json", readme, "another")
+    assert readme.read_text() == text
 
 
 def test_its_probabilities_are_the_weighted_mean_of_the_members() -> None:
