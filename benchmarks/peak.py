@@ -38,7 +38,7 @@ def measure() -> dict[str, Any]:
 
 def share(row: dict[str, Any]) -> float:
     """Per cent, by the median of the rounds."""
-    return statistics.median(100 * rate / peak for rate, peak in zip(row["gflops"], row["peak_gflops"], strict=True))
+    return float(statistics.median(100 * rate / peak for rate, peak in zip(row["gflops"], row["peak_gflops"], strict=True)))
 
 
 def report(result: dict[str, Any], kind: str) -> str:

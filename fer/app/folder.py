@@ -86,6 +86,7 @@ def evaluate(results: Iterable[Result], labels: Mapping[str, Emotion]) -> dict[s
         labels=np.asarray(truth, np.uint8),
         rows=np.arange(count),
         in_training=np.zeros(count, np.bool_),
+        near_duplicate=np.zeros(count, np.bool_),
     )
     interval = mean_interval(is_correct(predictions), resamples=RESAMPLES, seed=SEED)
     counts = confusion(predictions)

@@ -105,7 +105,7 @@ def test_a_killed_process_is_a_clear_error_and_the_next_run_goes_on(store: Path,
 
 def is_member(process: psutil.Process, *, rank: str) -> bool:
     try:
-        return process.environ().get("RANK") == rank
+        return bool(process.environ().get("RANK") == rank)
     except psutil.Error:  # it ended between being listed and being asked
         return False
 
@@ -143,7 +143,7 @@ def test_batch_norm_of_a_team_is_torchs(momentum: float | None) -> None:
 @pytest.mark.usefixtures("team_of_one")
 def test_gathered_scores_keep_their_gradient() -> None:
     scores = torch.randn(3, 7, requires_grad=True)
-    (gathered(scores, 3) ** 2).sum().backward()
+    (gathered(scores, 3) ** 2).sum().backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(scores.grad, 2 * scores.detach())
 
 
