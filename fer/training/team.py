@@ -127,7 +127,7 @@ def with_common_statistics(network: nn.Module) -> nn.Module:
     if not in_team():
         return network
     if dist.get_backend() == "nccl":
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         return converted
     for name, child in network.named_children():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -147,12 +147,12 @@ class Summed(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(_context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(_context: Any, gradient: Tensor) -> Tensor:
         return Summed.forward(_context, gradient)
 
 
 def summed(values: Tensor) -> Tensor:
-    result: Tensor = Summed.apply(values)  # type: ignore[no-untyped-call]
+    result: Tensor = Summed.apply(values)
     return result
 
 
