@@ -67,7 +67,7 @@ def part(name: str, kind: str) -> str:
     path = RESULTS / kind / f"{name}.json"
     heading = f"\n### {'GPU' if kind == 'cuda' else 'CPU'}\n\n"
     if not path.exists():
-        return heading + (f"{NOT_MEASURED.capitalize()}.\n" if kind == "cuda" else "Not measured.\n")
+        return heading + (f"N{NOT_MEASURED[1:]}.\n" if kind == "cuda" else "Not measured.\n")
     content = json.loads(path.read_text(encoding="utf-8"))
     facts = content["machine"]
     text = importlib.import_module(f"benchmarks.{name}").report(content["result"], kind)

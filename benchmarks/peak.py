@@ -38,7 +38,10 @@ def measure() -> dict[str, Any]:
 
 def share(row: dict[str, Any]) -> float:
     """Per cent, by the median of the rounds."""
-    return float(statistics.median(100 * rate / peak for rate, peak in zip(row["gflops"], row["peak_gflops"], strict=True)))
+    middle: float = statistics.median(
+        100 * rate / peak for rate, peak in zip(row["gflops"], row["peak_gflops"], strict=True)
+    )
+    return middle
 
 
 def report(result: dict[str, Any], kind: str) -> str:

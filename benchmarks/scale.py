@@ -1,6 +1,7 @@
 """Ingest and normalise on generated CSVs of 1, 5 and 10 times FER2013's size: time a face and peak memory.
 
-The rows are random faces, no two the same; each stage runs as a process of its own.
+The rows are random faces, no two the same; each stage runs as a process of its own. Ingest is without its search for
+near-duplicates, which compares every test face with every Training face and so grows with the square.
 """
 
 import os
@@ -64,7 +65,7 @@ def run_stages(folder: Path) -> dict[str, Any]:
     clean, rejected = folder / "clean.h5", folder / "rejected.csv"
     return {
         "ingest": run_alone(
-            "from fer.data.fer2013 import ingest; ingest(*paths)", folder / "faces.csv", clean, rejected
+            "from fer.data.fer2013 import write_clean; write_clean(*paths)", folder / "faces.csv", clean, rejected
         ),
         "normalise": run_alone(
             "from fer.data.normalise import normalise_store; "

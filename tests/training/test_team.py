@@ -20,7 +20,7 @@ from fer.models.classifier import load_classifier
 from fer.training.runs import train_seeds
 from fer.training.team import TeamBatchNorm, gathered, with_common_statistics
 from tests.training.test_loop import recipe, toy_network
-from tests.training.test_runs import jobs, store  # noqa: F401 (a fixture)
+from tests.training.test_runs import contents, jobs, store  # noqa: F401 (a fixture)
 
 ROOT = Path(__file__).parent.parent.parent
 ALL = {"mixup": 0.4, "sam": 0.05, "ema": 0.9, "label_smoothing": 0.1, "class_weights": "balanced"}
@@ -48,9 +48,9 @@ def assert_same_run(one: Path, other: Path) -> None:
     first, second = (load_classifier(folder / "0.safetensors") for folder in (one, other))
     lines = [(folder / "0.csv").read_text().splitlines()[1:] for folder in (one, other)]
     for left, right in zip(*lines, strict=True):
-        assert [float(cell) for cell in left.split(",")] == pytest.approx(
-            [float(cell) for cell in right.split(",")], rel=2e-3, abs=2e-3
-        )
+        here, there = ([float(cell) for cell in line.split(",")] for line in (left, right))
+        assert here[2::2] == pytest.approx(there[2::2], rel=2e-3)  # losses
+        assert here[3::2] == pytest.approx(there[3::2], abs=0.04)  # accuracies: two of the 60 faces may be a near tie
     for name, tensor in first[0].state_dict().items():
         torch.testing.assert_close(second[0].state_dict()[name], tensor, rtol=1e-2, atol=2e-3, msg=name)
     assert second[1]["processes"] == 2
@@ -99,8 +99,9 @@ def test_a_killed_process_is_a_clear_error_and_the_next_run_goes_on(store: Path,
     assert again.returncode == 0, errors
     assert f"epoch {done + 1}/30" in errors
     assert "epoch 1/30" not in errors
-    train_seeds(jobs(store, tmp_path / "one", seeds=(0,), recipe=recipe(**settings)), workers=1)
-    assert_same_run(tmp_path / "one", tmp_path / "cut")
+    whole = team(store, tmp_path / "whole", settings)
+    whole.communicate(timeout=900)
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
 def is_member(process: psutil.Process, *, rank: str) -> bool:
