@@ -30,6 +30,7 @@ OF_STAGE = {
     "distil": {"fer/models/zoo.py", *TRANSFER},
     "transfer": {"fer/models/zoo.py"},
     "evaluate": {"fer/models/zoo.py"},
+    "explain": {"fer/models/zoo.py"},
 }
 
 

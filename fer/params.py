@@ -56,6 +56,7 @@ class Dataset(Settings):
     max_input_size: Annotated[int, Field(ge=IMAGE_SIZE)] | None
     weights: Literal["required", "optional"]
     publish: Names
+    explain_faces: Count
 
     def epochs_of(self, system: str) -> int | None:
         """The most epochs that the system gets; None for as many as it asks for."""
@@ -197,6 +198,13 @@ class Compare(Settings):
     pairs: Pairs
 
 
+class Explain(Settings):
+    systems: Names
+    shown: Count
+    gallery: Count
+    steps: Annotated[int, Field(ge=2, le=IMAGE_SIZE)]
+
+
 class Params(Settings):
     """The whole of params.yaml."""
 
@@ -210,6 +218,7 @@ class Params(Settings):
     systems: dict[str, System]
     evaluate: Evaluate
     compare: Compare
+    explain: Explain
 
     @model_validator(mode="after")
     def names_exist(self) -> Self:
@@ -220,6 +229,7 @@ class Params(Settings):
         require("transfer.systems", self.transfer.systems, self.systems)
         require("distil.teacher", (self.distil.teacher,), self.train.systems)
         require("compare.pairs", (name for pair in self.compare.pairs for name in pair), self.systems)
+        require("explain.systems", self.explain.systems, self.systems)
         for name, dataset in self.datasets.items():
             require(f"datasets.{name}.publish", dataset.publish, self.systems)
             require(f"datasets.{name}.epochs", dataset.epochs, self.systems)
