@@ -39,6 +39,7 @@ OF_STAGE = {
     "ablation": {"fer/models/zoo.py", *TRANSFER},
     "ablation_table": {"fer/models/zoo.py", *TRANSFER},
     "export": {"fer/models/zoo.py"},
+    "explain": {"fer/models/zoo.py"},
 }
 
 

@@ -68,6 +68,7 @@ class Dataset(Settings):
     max_input_size: Annotated[int, Field(ge=IMAGE_SIZE)] | None
     weights: Literal["required", "optional"]
     publish: Names
+    explain_faces: Count
 
     def epochs_of(self, system: str) -> int | None:
         """The most epochs that the system gets; None for as many as it asks for."""
@@ -348,6 +349,13 @@ class Export(Settings):
     opset: Annotated[int, Field(ge=13, le=20)]  # 13 brought a scale a channel; torch's exporter ends at 20
 
 
+class Explain(Settings):
+    systems: Names
+    shown: Count
+    gallery: Count
+    steps: Annotated[int, Field(ge=2, le=IMAGE_SIZE)]
+
+
 class Params(Settings):
     """The whole of params.yaml."""
 
@@ -366,6 +374,7 @@ class Params(Settings):
     recipes: dict[str, System]
     evaluate: Evaluate
     compare: Compare
+    explain: Explain
     export: Export
 
     @property
@@ -389,6 +398,7 @@ class Params(Settings):
         require("distil.teacher", (self.distil.teacher,), self.train.systems)
         require("compare.pairs", (name for pair in self.compare.pairs for name in pair), self.every_system)
         require("export.systems", self.export.systems, self.systems)
+        require("explain.systems", self.explain.systems, self.systems)
         for name, dataset in self.datasets.items():
             require(f"datasets.{name}.publish", dataset.publish, self.systems)
             require(f"datasets.{name}.epochs", dataset.epochs, self.systems)
