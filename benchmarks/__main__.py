@@ -57,7 +57,7 @@ def render() -> str:
         "ratios. Raw seconds stand in benchmarks/results.\n"
     ]
     for name, title in BENCHMARKS.items():
-        parts.append(f"\n## {title}\n\n{importlib.import_module(f'benchmarks.{name}').__doc__}")
+        parts.append(f"\n## {title}\n\n{(importlib.import_module(f'benchmarks.{name}').__doc__ or '').strip()}\n")
         kinds = ("cpu",) if name in ON_CPU_ONLY else ("cpu", "cuda")
         parts += [part(name, kind) for kind in kinds]
     return "".join(parts)

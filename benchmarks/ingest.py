@@ -22,7 +22,7 @@ from fer.params import load_params
 
 CSV = "FER2013_CSV"
 GOALS = {"pictures": 5.0, "array": 2.0}
-ROUNDS = 3
+ROUNDS = 2
 NAMES = {
     "ours": "ours: hash, parse, reject, audit of duplicates and leaks, HDF5",
     "stage": "the stage ingest: that, and the search for near-duplicates",

@@ -16,7 +16,6 @@ from fer.models.zoo import build, count_flops
 
 GOALS = {("cs231n", "cpu"): 35.0, ("resnet18_cifar", "cuda"): 40.0}
 SIDE = {"cpu": 2048, "cuda": 8192}
-ROUNDS = 3
 
 
 def measure() -> dict[str, Any]:
@@ -28,7 +27,7 @@ def measure() -> dict[str, Any]:
     for case in CASES:
         faces = random_faces(case.batch_size * case.batches * (20 if device.type == "cuda" else 1))
         epoch = our_epoch(case, faces, device, augmented=False)
-        seconds = in_turn({"training": epoch, "product": lambda: left @ right}, rounds=ROUNDS)
+        seconds = in_turn({"training": epoch, "product": lambda: left @ right}, rounds=case.rounds)
         operations = 3 * len(faces) * count_flops(build(case.model), case.side)
         rates = [operations / time / 1e9 for time in seconds["training"]]
         peaks = [2 * side**3 / time / 1e9 for time in seconds["product"]]

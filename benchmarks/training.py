@@ -42,9 +42,9 @@ class Case:
 
 
 CASES = (
-    Case("cs231n", "teacher", 50, 48, 24, 5),
-    Case("vgg8", "VGG-like, 44x44", 128, 44, 2, 3),
-    Case("resnet18_cifar", "ResNet-18, 3x3 stem", 128, 48, 1, 3),
+    Case("cs231n", "teacher", 50, 48, 24, 4),
+    Case("vgg8", "VGG-like, 44x44", 128, 44, 2, 2),
+    Case("resnet18_cifar", "ResNet-18, 3x3 stem", 128, 48, 1, 2),
 )
 
 
@@ -62,7 +62,7 @@ def run(case: Case, device: torch.device) -> dict[str, Any]:
         "tutorial": loader_epoch(work, build(case.model), pil_transform(case.side)),
         "v2": loader_epoch(work, build(case.model), v2_transform(case.side)),
         "kornia": kornia_epoch(work, build(case.model)),
-        "without augmentation": our_epoch(case, faces, device, augmented=False),
+        "without distortions": our_epoch(case, faces, device, augmented=False),
     }
     seconds = in_turn(dict(epochs), rounds=case.rounds)
     return {
@@ -111,7 +111,7 @@ def report(result: dict[str, Any], kind: str) -> str:
     rows = []
     for row in result["rows"]:
         speeds = {name: f"{variant['per_second']:.0f}" for name, variant in row["variants"].items()}
-        line = [row["title"], str(row["batch_size"]), speeds["ours"], speeds["without augmentation"]]
+        line = [row["title"], str(row["batch_size"]), speeds["ours"], speeds["without distortions"]]
         for peer in PEERS:
             line += [speeds[peer], f"{row['ratios'][peer]:.2f}"]
         rows.append(line)
