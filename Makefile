@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 
-.PHONY: help repro zoo fer2013 test test-full lint check-format clean
+.PHONY: help repro fer2013 bench test test-full lint check-format clean
 
 help:
 	@echo "make repro               the whole graph on the drawn dataset, then the results table"
-	@echo "make zoo                 every system once on the drawn dataset, as short as it gets"
 	@echo "make fer2013 CSV=path    the same on the real data (without CSV: from Kaggle)"
+	@echo "make bench               what is measured against what, into benchmarks/RESULTS.md; ONLY=ingest: one part"
 	@echo "make test                lint, types and tests (10 minutes at most)"
 	@echo "make test-full           the slow tests too; FER2013_CSV=path adds those on the real data"
 
@@ -28,15 +28,17 @@ repro: $(BIN)/.runtime
 	dvc repro
 	@python -m fer results
 
-zoo: $(BIN)/.runtime
-	@python -m fer dataset zoo
-	dvc repro
-	@python -m fer results
-
 fer2013: $(BIN)/.runtime
 	@python -m fer dataset fer2013
 	$(if $(CSV),FER2013_CSV="$(abspath $(CSV))") dvc repro
 	@python -m fer results
+
+$(BIN)/.bench: $(BIN)/.runtime benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(BIN)/.bench
+	python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 lint: $(BIN)/.development
 	ruff format --check .
@@ -44,10 +46,10 @@ lint: $(BIN)/.development
 	mypy
 
 test: lint
-	python -m pytest -m "not full"
+	python -m pytest -n auto --dist loadfile -m "not full"
 
 test-full: lint
-	python -m pytest
+	python -m pytest -n auto --dist loadfile
 
 clean:
 	rm -rf $(VENV) .checkpoints .features .mypy_cache .ruff_cache .pytest_cache .hypothesis

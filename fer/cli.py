@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from fer.app.commands import app, evaluate_folder, predict
+from fer.app.export_command import export
 from fer.errors import UserError
 from fer.evaluation.tables import print_results
 from fer.files import write_text
@@ -56,3 +58,26 @@ def dataset(name: str) -> None:
     text = PARAMS.read_text(encoding="utf-8")
     # The line alone is replaced: a YAML writer would lose the comments' places.
     write_text(PARAMS, re.sub(r"^dataset: \w+", f"dataset: {name}", text, count=1, flags=re.MULTILINE))
+
+
+@main.command()
+@click.argument("system")
+@click.option("--trials", default=50, show_default=True, type=click.IntRange(1), help="of the study, earlier ones too")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="processes side by side")
+@click.option("--sampler", default="random", show_default=True, type=click.Choice(["random", "tpe"]))
+@click.option("--storage", default="sqlite:///.searches/trials.db", show_default=True, help="or journal:PATH, or a URL")
+def search(system: str, trials: int, jobs: int, sampler: str, storage: str) -> None:
+    """Search SYSTEM's parameters in the space of params.yaml's block `search`, judged on PublicTest.
+
+    A search that was interrupted goes on with the same command; several machines may work on one storage.
+    """
+    from stages.searches import search_system  # noqa: PLC0415 - torch and Optuna take seconds to import
+
+    for line in search_system(load_params(), system, trials=trials, jobs=jobs, sampler=sampler, storage=storage):
+        click.echo(line)
+
+
+main.add_command(export)
+main.add_command(app)
+main.add_command(predict)
+main.add_command(evaluate_folder)

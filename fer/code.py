@@ -6,9 +6,14 @@ result it can change.
 """
 
 import ast
+from collections.abc import Sequence
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
+from fer.errors import UserError
 from fer.files import sha256_of
+from fer.params import PARAMS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("fer", "stages")
@@ -30,6 +35,10 @@ OF_STAGE = {
     "distil": {"fer/models/zoo.py", *TRANSFER},
     "transfer": {"fer/models/zoo.py"},
     "evaluate": {"fer/models/zoo.py"},
+    "distil_ensemble": {"fer/models/zoo.py", *TRANSFER},
+    "ablation": {"fer/models/zoo.py", *TRANSFER},
+    "ablation_table": {"fer/models/zoo.py", *TRANSFER},
+    "export": {"fer/models/zoo.py"},
     "explain": {"fer/models/zoo.py"},
 }
 
@@ -38,6 +47,17 @@ def code_of(stage: str) -> str:
     """A line for each module that decides the stage's result: its sha256 and its path."""
     names = transitive_imports(ROOT / "stages" / f"{stage}.py") - WITHOUT_INFLUENCE - OF_STAGE.get(stage, set())
     return "".join(f"{sha256_of(ROOT / name)}  {name}\n" for name in sorted(names))
+
+
+def require_candidates(systems: Sequence[str], graph: Path) -> None:
+    """Raises UserError unless dvc.yaml's stage `ensemble` depends on the predictions of exactly these systems."""
+    stage = YAML(typ="safe", pure=True).load(graph.read_text(encoding="utf-8"))["stages"]["ensemble"]
+    depends = {Path(dep).name for dep in stage["deps"] if dep.startswith("data/predictions/")}
+    if different := sorted(depends ^ set(systems)):
+        raise UserError(
+            f"{', '.join(different)}: stands in ensemble.systems of {PARAMS} or in the deps of {graph}'s stage "
+            "`ensemble`, but not in both"
+        )
 
 
 def transitive_imports(script: Path, root: Path = ROOT) -> set[str]:

@@ -3,3 +3,7 @@
 
 class UserError(ValueError):
     """A few lines that name the file, row or parameter and what is allowed."""
+
+
+class TeamError(UserError):
+    """Another process of a training is gone; every process that is left says so."""

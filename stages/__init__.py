@@ -1,10 +1,11 @@
 """One thin script a stage: it parses its arguments, calls fer/ and writes."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 
-from fer.errors import UserError
+from fer.errors import TeamError, UserError
 
 
 def clear_errors(main: Callable[..., None]) -> Callable[..., None]:
@@ -15,7 +16,8 @@ def clear_errors(main: Callable[..., None]) -> Callable[..., None]:
         try:
             main(*args, **kwargs)
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            if isinstance(error, TeamError) or os.environ.get("RANK", "0") == "0":  # of a team all meet the same error
+                print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
 
     return wrapped

@@ -24,10 +24,11 @@ def main(*, dataset: str, system: str, teachers: Path, store: Path, out: Path) -
     if dataset not in params.systems[system].datasets:
         leave_note(out)
         return
-    from stages.jobs import train_system  # noqa: PLC0415 - importing torch takes longer than leaving a note
+    from stages.jobs import one_teacher, train_system  # noqa: PLC0415 - importing torch takes longer than leaving a note
 
     die_with_dvc()
-    train_system(params, dataset=dataset, system=system, store=store, out=out, teachers=teachers)
+    teacher = one_teacher(params, teachers)
+    train_system(params, dataset=dataset, system=system, store=store, out=out, teachers=teacher)
 
 
 if __name__ == "__main__":

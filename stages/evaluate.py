@@ -13,26 +13,45 @@ PATH = click.Path(path_type=Path)
 
 
 @click.command(help=__doc__)
+@click.option("--dataset", required=True)
 @click.option("--models", required=True, type=PATH)
 @click.option("--store", required=True, type=PATH)
+@click.option("--near-duplicates", required=True, type=PATH)
+@click.option("--votes", required=True, type=PATH)
 @click.option("--predictions", required=True, type=PATH)
 @click.option("--metrics", required=True, type=PATH)
 @click.option("--plots", required=True, type=PATH)
 @clear_errors
-def main(*, models: Path, store: Path, predictions: Path, metrics: Path, plots: Path) -> None:
+def main(
+    *,
+    dataset: str,
+    models: Path,
+    store: Path,
+    near_duplicates: Path,
+    votes: Path,
+    predictions: Path,
+    metrics: Path,
+    plots: Path,
+) -> None:
     if is_noted(models):
         note_not_run(predictions, metrics, plots)
         return
-    from fer.evaluation.evaluate import Places, Settings, evaluate_system  # noqa: PLC0415 - as in stages/train.py
+    from fer.evaluation.evaluate import (  # noqa: PLC0415 - as in stages/train.py
+        Places,
+        Settings,
+        Sources,
+        evaluate_system,
+    )
+    from fer.evaluation.predict import Runtime  # noqa: PLC0415
 
     params = load_params()
-    settings = Settings(
-        **params.evaluate.model_dump(),
-        device=params.train.device,
-        precision=params.train.precision,
-        threads=params.train.threads,
+    train, evaluate = params.train, params.evaluate
+    runtime = Runtime(train.device, train.precision, params.datasets[dataset].threads, evaluate.batch_size)
+    evaluate_system(
+        Sources(models, store, near_duplicates, votes),
+        Places(predictions, metrics, plots),
+        Settings(evaluate.resamples, evaluate.bootstrap_seed, runtime),
     )
-    evaluate_system(models, store, Places(predictions, metrics, plots), settings)
 
 
 if __name__ == "__main__":

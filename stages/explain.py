@@ -38,7 +38,7 @@ def main(
         seed=params.evaluate.bootstrap_seed,
         resamples=params.evaluate.resamples,
         device=params.train.device,
-        threads=params.train.threads,
+        threads=params.datasets[dataset].threads,
     )
     explain_system(models, predictions, store, Places(faces, metrics, plots), settings)
 

@@ -54,7 +54,7 @@ def test_the_switch_changes_one_line_and_back() -> None:
 def test_an_unknown_dataset() -> None:
     result = fer("dataset", "imagenet")
     assert result.exit_code == 1
-    assert "dataset=imagenet: no such name; known: synthetic, zoo, fer2013" in result.output
+    assert "dataset=imagenet: no such name; known: synthetic, fer2013" in result.output
 
 
 def test_broken_parameters_are_named() -> None:

@@ -7,7 +7,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from fer import code
-from fer.code import OF_STAGE, ROOT, code_of, transitive_imports
+from fer.code import OF_STAGE, ROOT, code_of, require_candidates, transitive_imports
+from fer.errors import UserError
+from fer.params import load_params
 
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
 CHECKED = "data/checked/${item.dataset}"
@@ -15,7 +17,7 @@ CHECKED = "data/checked/${item.dataset}"
 
 @pytest.mark.parametrize("stage", [name for name in STAGES if name != "check"])
 def test_every_stage_depends_on_its_own_code_and_check_writes_it(stage: str) -> None:
-    assert f"python -m stages.{stage} " in STAGES[stage]["cmd"]
+    assert f" -m stages.{stage} " in STAGES[stage]["cmd"]
     assert f"{CHECKED}/code/{stage}.txt" in STAGES[stage]["deps"]
     assert stage in STAGES["check"]["cmd"].split("--stages ")[1].split(",")
 
@@ -26,7 +28,16 @@ def test_check_runs_when_any_code_changes() -> None:
 
 @pytest.mark.parametrize("stage", OF_STAGE)
 def test_what_leaves_the_table_out_has_its_own_row_as_text(stage: str) -> None:
-    assert CHECKED + "/networks/${item.system}.txt" in STAGES[stage]["deps"]
+    name = "ablation" if stage.startswith("ablation") else "${item.system}"
+    assert f"{CHECKED}/networks/{name}.txt" in STAGES[stage]["deps"]
+
+
+def test_the_ensembles_candidates_are_the_same_in_both_files() -> None:
+    params = load_params(ROOT / "params.yaml")
+    require_candidates(params.ensemble.systems, ROOT / "dvc.yaml")
+    assert set(params.ensemble.systems) == set(params.systems) - set(params.ensemble.students)
+    with pytest.raises(UserError, match=r"tuwani: stands in ensemble\.systems of params\.yaml or in the deps of"):
+        require_candidates([name for name in params.ensemble.systems if name != "tuwani"], ROOT / "dvc.yaml")
 
 
 def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:
@@ -56,9 +67,9 @@ def test_a_change_reaches_the_stages_that_run_it_and_no_other(monkeypatch: pytes
         after = hashes(changed)
         return {stage for stage in before if after[stage] != before[stage]}
 
-    assert stale("fer/training/loop.py") == {"train", "distil", "transfer"}
-    assert stale("fer/models/inception.py") == {"transfer", "evaluate", "publish"}
-    assert stale("fer/evaluation/tables.py") == {"compare"}
+    assert stale("fer/training/loop.py") == {"train", "distil", "transfer", "distil_ensemble", "ablation"}
+    assert stale("fer/models/inception.py") == {"transfer", "evaluate", "publish", "export"}
+    assert stale("fer/evaluation/tables.py") == {"ablation_table", "compare", "ensemble"}
     assert stale("fer/data/synthetic.py") == {"acquire"}
     assert stale("fer/models/zoo.py") == {"publish"}
     assert stale("fer/params.py") == set()

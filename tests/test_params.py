@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from fer.params import PARAMS, ParamsError, Recipe, load_params
+from fer.params import PARAMS, Augment, ParamsError, Recipe, System, load_params
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,12 +42,29 @@ def test_a_datasets_caps_reach_the_recipe_and_a_network_keeps_what_it_needs() ->
 def test_a_systems_own_cap_stands_before_the_datasets() -> None:
     synthetic = load_params(ROOT / PARAMS).datasets["synthetic"]
     assert synthetic.epochs_of("cs231n") == synthetic.max_epochs
-    assert synthetic.epochs_of("le_shallow") == synthetic.epochs["le_shallow"]
+    assert synthetic.epochs_of("tuwani") == synthetic.epochs["tuwani"]
+
+
+def test_the_networks_side_is_the_crop_unless_it_is_scaled() -> None:
+    recipe = load_params(ROOT / PARAMS).systems["cs231n"]
+    for crop, size, side in ((None, 48, 48), (44, 48, 44), (44, 64, 64), (None, 24, 24)):
+        assert recipe.model_copy(update={"augment": Augment(crop=crop), "input_size": size}).side == side
+
+
+def test_an_ingredient_changes_its_own_parameters_alone() -> None:
+    ablation = load_params(ROOT / PARAMS).ablation
+    assert ablation.variants["base"] == ablation.base
+    for name, changes in ablation.ingredients.items():
+        variant = ablation.variants[name]
+        changed = {field for field in System.model_fields if getattr(variant, field) != getattr(ablation.base, field)}
+        assert changed == set(changes), name
+    assert ablation.variants["squeeze_excitation"].layers.width == ablation.base.layers.width
+    assert ablation.variants["together"].augment.model_dump(exclude_defaults=True).keys() >= {"rotation", "crop"}
 
 
 def test_options_that_are_off_do_not_count_as_given() -> None:
     """A run is keyed by what is given: an option that is added later must not make finished runs stale."""
-    systems = load_params(ROOT / PARAMS).systems
+    systems = load_params(ROOT / PARAMS).every_system
     plain = systems["cs231n"].recipe(max_epochs=None, max_input_size=None, smallest=48)
     assert set(plain.given) == {name for name, field in Recipe.model_fields.items() if field.is_required()}
     assert systems["tuwani_augmented"].given["augment"] == {"rotation": 40.0, "shift": 0.2, "shear": 0.2}
@@ -74,16 +91,33 @@ def test_options_that_are_off_do_not_count_as_given() -> None:
         ("distil.alpha", 1.5, "distil.alpha: 1.5: input should be less than or equal to 1"),
         ("train.systems", ["cs231n"], "systems.cs231n_baseline: must stand once in "),
         ("train.workers", 0, "train.workers: 0"),
+        ("train.launcher", "torchrun; true", "train.launcher: 'torchrun; true': allowed: python, or torchrun"),
         ("systems.cs231n.augment", {"rotation": 200.0}, "systems.cs231n.augment.rotation: 200.0"),
         ("systems.cs231n.layers", {"dropout": 1.0}, "systems.cs231n.layers.dropout: 1.0"),
         ("systems.cs231n.weights", "vgg16_imagenet", "systems.cs231n.weights: systems of transfer.systems have them"),
         ("systems.vgg16_frozen.weights", None, "systems.vgg16_frozen.weights: systems of transfer.systems have them"),
-        ("systems.cs231n.input_size", 40, "systems.cs231n.input_size: 40"),
+        ("systems.cs231n.input_size", 12, "systems.cs231n.input_size: 12"),
+        ("systems.cs231n.schedule", {"shape": "cosine"}, "systems.cs231n: schedule: decides every step's rate"),
+        ("systems.cs231n.views", "ten_crop", "systems.cs231n: views: ten_crop needs augment.crop"),
+        ("systems.cs231n.augment", {"crop": 48}, "systems.cs231n.augment.crop: 48"),
         ("dataset", "ferplus", "dataset=ferplus: no such name; known: "),
         ("datasets.synthetic.seeds", [], "datasets.synthetic.seeds"),
         ("datasets.synthetic.seeds", [0, 0], "datasets.synthetic.seeds: [0, 0]: a seed stands there twice"),
         ("datasets.synthetic.epochs", {"resnet": 3}, "datasets.synthetic.epochs=resnet: no such name; known: "),
         ("compare.pairs", [["cs231n", "x"]], "compare.pairs=x: no such name"),
+        ("ensemble.students", ["x"], "ensemble.students=x: no such name"),
+        (
+            "ensemble.systems",
+            ["flagship_student"],
+            "ensemble.systems=flagship_student: no such name; known: cs231n",
+        ),
+        ("search.space", {"learnin_rate": {"low": 0.1, "high": 1.0}}, "search: space=learnin_rate: no such name"),
+        ("search.space.l2", {"low": 1.0, "high": 0.1}, "search.space.l2: low must be less than high"),
+        ("search.space.l2", {"low": 0.0, "high": 0.1, "log": True}, "search.space.l2: log needs a range above 0"),
+        ("search.space.l2", {"low": 0.0}, "search.space.l2: either low and high or choices"),
+        ("ablation.ingredients.flip", {"flipp": True}, "ablation: ingredients.flip.flipp: no such parameter"),
+        ("ablation.ingredients.crop", {"augment": {"crop": 90}}, "ablation: ingredients.crop.augment.crop: 90"),
+        ("ablation.together", ["flop"], "ablation: together=flop: no such name"),
         ("extra", 1, "extra: no such parameter"),
     ],
 )

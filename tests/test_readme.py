@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from fer.evaluation.ablation import ablation_block
+from fer.evaluation.ensemble import ensemble_block
 from fer.evaluation.tables import replace_between_marks, results_block
 from fer.params import load_params
 
@@ -19,6 +21,20 @@ def test_the_tables_are_metrics(dataset: str) -> None:
     if not path.exists():
         pytest.skip(f"no summary of {dataset} is committed yet")
     assert replace_between_marks(README, f"results:{dataset}", results_block(json.loads(path.read_text()))) == README
+
+
+def test_the_ablations_table_is_its_metrics() -> None:
+    path = ROOT / "metrics" / "fer2013" / "ablation.json"
+    block = ablation_block(json.loads(path.read_text())) if path.exists() else "Not yet run."
+    assert replace_between_marks(README, "ablation:fer2013", block) == README
+
+
+def test_the_ensembles_figures_are_its_metrics() -> None:
+    path = ROOT / "metrics" / "fer2013" / "ensemble.json"
+    if not path.exists():
+        pytest.skip("no ensemble on the real data is committed yet")
+    block = ensemble_block(json.loads(path.read_text()))
+    assert replace_between_marks(README, "ensemble:fer2013", block) == README
 
 
 def test_the_audits_numbers_are_the_audits() -> None:
@@ -45,6 +61,39 @@ def test_the_teachers_mean_is_the_summarys() -> None:
     )
 
 
+def test_what_the_numbers_mean_is_the_metrics() -> None:
+    metrics = ROOT / "metrics" / "fer2013"
+    summary, data = (json.loads((metrics / name).read_text()) for name in ("summary.json", "data.json"))
+    if not summary.get("label_noise"):
+        pytest.skip("the committed summary has no label noise yet")
+    teacher, noise = summary["systems"]["cs231n"], summary["label_noise"]["PrivateTest"]
+    leaks, levels = teacher["leaks"], teacher["crowd"]["by_votes"]
+    near = data["near_duplicates"]["PrivateTest"]["faces"]
+    text = " ".join(README.split())
+    for phrase in (
+        f"{data['audit']['in_training']['PrivateTest']} PrivateTest faces also stand in Training byte for byte; {near} "
+        f"({100 * near / data['kept']['PrivateTest']:.1f} %)",
+        f"right on {percent(leaks['exact_copies']['accuracy'])} of the exact copies, "
+        f"{percent(leaks['near_duplicates']['accuracy'])} of the other near-duplicates and "
+        f"{percent(leaks['clean']['accuracy'])} of the rest",
+        f"for {percent(noise['agreement'])} of PrivateTest, and one voter drawn at random gives it "
+        f"for {percent(noise['one_voter'])}",
+        f"no network could be right on more than {percent(noise['ceiling'])}",
+        f"the label of {percent(levels['4_or_fewer']['accuracy_label'])} of the faces on which at most four voters "
+        f"agree on an emotion and of {percent(levels['10']['accuracy_label'])}",
+        f"The teacher's is {percent(teacher['calibration']['before']['ece'])}, and "
+        f"{percent(teacher['calibration']['after']['ece'])} when",
+        f"({teacher['calibration']['temperature']:.2f} in the mean)",
+    ):
+        assert phrase in text, phrase
+    best = summary["systems"]["face_inception_frozen"]["PrivateTest"]
+    assert best["accuracy"] > noise["agreement"]
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
 def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"`?make ([\w-]+)", README)) <= targets | {"PYTHON"}
@@ -61,7 +110,7 @@ def test_every_linked_file_exists() -> None:
 
 
 def test_every_system_of_the_readme_is_in_params() -> None:
-    systems = load_params(ROOT / "params.yaml").systems
+    systems = load_params(ROOT / "params.yaml").every_system
     blocks = re.findall(r"<!-- results:\w+:begin -->(.*?)<!-- results:\w+:end -->", README, flags=re.DOTALL)
     names = {name for block in blocks for name in re.findall(r"^\| (\w+) \|", block, flags=re.MULTILINE)}
-    assert names - {"system", "people"} == set(systems)
+    assert names - {"system", "people", "ensemble"} == set(systems)

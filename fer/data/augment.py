@@ -1,7 +1,6 @@
 """Random distortions of faces that are on the device already: one affine warp a batch, then erasing and grey values.
 
-The numbers come from a generator on the CPU, so that a seed gives the same ones on every device. A random crop needs
-no step of its own: it is a shift.
+The numbers come from a generator on the CPU, so that a seed gives the same ones on every device.
 
 The ranges (fer.params.Augment) are those of Keras's ImageDataGenerator; the conventions (centre, signs, the order scale
 and shear, then rotation, then shift) those of torchvision's `affine`.
@@ -33,6 +32,7 @@ class Draws:
     place: Tensor  # float32 (N, 2), of the way that the box can go along x and y, in [0, 1)
     brightness: Tensor  # float32 (N,)
     contrast: Tensor  # float32 (N,)
+    corner: Tensor  # float32 (N, 2), of the way that a crop can go along x and y, in [0, 1)
 
     def __getitem__(self, index: Tensor | slice) -> "Draws":
         """Those of the images at `index`, which must be on the same device."""
@@ -45,15 +45,16 @@ class Draws:
 def draw(augmentation: Augment, count: int, generator: torch.Generator) -> Draws:
     """Parameters of `count` images, from a generator on the CPU.
 
-    Every image takes one row of twelve numbers, whatever is switched on: neither another ingredient nor the number of
-    images changes what an image gets. The erased box is that of torchvision's RandomErasing (area uniform, aspect
-    log-uniform), except that a box as long as the side is cut off there and not drawn again: 0.5 % of
-    those on square faces.
+    Every image takes one row of twelve numbers, whatever is switched on, and two more after them for a crop: neither
+    another ingredient nor the number of images changes what an image gets. The erased box is that of torchvision's
+    RandomErasing (area uniform, aspect log-uniform), except that a box as long as the side is cut off there and not
+    drawn again: 0.5 % of those on square faces.
     """
     numbers = torch.rand(count, 12, generator=generator)
     rotation, shear, scale, erasing, area, aspect, brightness, contrast = numbers[:, :8].unbind(1)
     shift, place = numbers[:, 8:10], numbers[:, 10:]
     erased = erasing < augmentation.erasing  # (N,)
+    corner = torch.rand(count, 2, generator=generator) if augmentation.crop else torch.zeros(count, 2)
     return Draws(
         rotation=spread(rotation, 0, augmentation.rotation),
         shift=spread(shift, 0, augmentation.shift),
@@ -64,6 +65,7 @@ def draw(augmentation: Augment, count: int, generator: torch.Generator) -> Draws
         place=place,
         brightness=spread(brightness, 1, augmentation.brightness),
         contrast=spread(contrast, 1, augmentation.contrast),
+        corner=corner,
     )
 
 
@@ -76,7 +78,7 @@ def spread(share: Tensor, middle: float, width: float) -> Tensor:
 
 
 def augment(images: Tensor, mirrored: Tensor, draws: Draws, augmentation: Augment) -> Tensor:
-    """Faces as float32 (B, 1, H, W) in grey values from 0 to 255: mirrored, warped, erased, brightness, contrast.
+    """Faces as float32 (B, 1, H, W), 0 to 255: mirrored, warped, cropped, erased, brightness, contrast.
 
     Args:
         images: uint8 (B, 1, H, W) in grey values.
@@ -89,6 +91,8 @@ def augment(images: Tensor, mirrored: Tensor, draws: Draws, augmentation: Augmen
         faces = warp(faces, mirrored, draws, augmentation.fill)
     else:
         faces = torch.where(mirrored[:, None, None, None], faces.flip(-1), faces)
+    if augmentation.crop:
+        faces = cropped(faces, draws.corner, augmentation.crop)
     if augmentation.erasing:
         faces = faces.masked_fill(erased_pixels(draws, *faces.shape[-2:]), 0)
     if augmentation.brightness:
@@ -133,6 +137,18 @@ def source_matrix(draws: Draws, mirrored: Tensor, height: int, width: int) -> Te
 def centred(side: int, device: torch.device) -> Tensor:
     """The pixels of one axis, counted from the image's centre, (side,)."""
     return torch.arange(side, device=device) - (side - 1) / 2
+
+
+def cropped(faces: Tensor, corner: Tensor, side: int) -> Tensor:
+    """A square of each face, (B, 1, H, W) -> (B, 1, side, side): any whole pixel may be its corner, with equal odds."""
+    height, width = faces.shape[-2:]
+    left = (corner[:, 0] * (width - side + 1)).long()  # (B,)
+    top = (corner[:, 1] * (height - side + 1)).long()  # (B,)
+    pixels = torch.arange(side, device=faces.device)
+    rows = (top[:, None] + pixels)[:, :, None]  # (B, side, 1)
+    columns = (left[:, None] + pixels)[:, None, :]  # (B, 1, side)
+    face = torch.arange(len(faces), device=faces.device)[:, None, None]
+    return faces[:, 0][face, rows, columns].unsqueeze(1)
 
 
 def erased_pixels(draws: Draws, height: int, width: int) -> Tensor:

@@ -1,9 +1,10 @@
 """Batches from faces that stay on the device: gathered, mirrored and distorted there, no worker processes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,12 +17,28 @@ from fer.params import Recipe
 
 @dataclass(frozen=True)
 class Batch:
-    """`index` and `mirrored` say which face stands where, for losses that look something up for each."""
+    """`index` and `mirrored` say which face stands where, for losses that look something up for each.
+
+    In a batch of mixup each image is `share` of its own face and the rest that of its `partner` in the batch.
+    """
 
     images: Tensor  # uint8 (B, 1, 48, 48); float32 after distortion; features float32 (B, C)
     labels: Tensor  # int64 (B,)
     index: Tensor  # int64 (B,)
     mirrored: Tensor  # bool (B,)
+    partner: Tensor | None = None  # int64 (B,), places in the batch
+    share: float = 1.0
+
+    @property
+    def partners(self) -> "Batch":
+        """The same images with the labels, indices and mirrors of the faces that were mixed in."""
+        of = self.partner
+        return replace(self, labels=self.labels[of], index=self.index[of], mirrored=self.mirrored[of])
+
+    def mixed(self, partner: Tensor, share: float) -> "Batch":
+        """Mixup (Zhang et al. 2018): share * x + (1 - share) * x[partner], float32 (B, ...)."""
+        images = self.images.float()
+        return replace(self, images=torch.lerp(images[partner], images, share), partner=partner, share=share)
 
 
 class TrainingSet(Protocol):
@@ -55,6 +72,13 @@ class DeviceFaces:
         images = self.images[index]  # (B, 1, 48, 48)
         return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
 
+    def keep_share(self, share: float) -> None:
+        """Leaves so much of the faces, drawn once for all seeds and systems, in their order."""
+        generator = torch.Generator().manual_seed(derived_seed("training_share"))
+        count = max(1, round(share * len(self)))
+        kept = torch.randperm(len(self), generator=generator)[:count].sort().values.to(self.labels.device)
+        self.images, self.labels = self.images[kept], self.labels[kept]
+
     def merge_disgust(self) -> None:
         """Disgust becomes anger, as report 002 proposes: disgust has 1.5 % of the faces and looks alike."""
         self.labels[self.labels == Emotion.disgust] = Emotion.anger
@@ -79,16 +103,24 @@ class DeviceFeatures:
         return self.views[mirrored.long(), index]  # (B, C)
 
 
+def batch_count(faces: int, batch_size: int) -> int:
+    """How many batches `training_batches` makes of so many faces."""
+    whole, rest = divmod(faces, batch_size)
+    return whole + (rest > 1 or faces == 1)
+
+
 def training_batches(faces: TrainingSet, recipe: Recipe, *, seed: int, epoch: int) -> Iterator[Batch]:
     """Every face once, in an order and with distortions that (seed, epoch) alone decide.
 
     With `flip` each face is mirrored with even odds. A last batch of a single face is left out: batch normalisation has
-    no variance for it.
+    no variance for it. With `mixup` the faces of each batch are mixed in pairs, but in the last `mixup_off_epochs`.
     """
     generator = torch.Generator().manual_seed(derived_seed(seed, "epoch", epoch))
     order = torch.randperm(len(faces), generator=generator)  # (N,)
     mirrored = torch.rand(len(faces), generator=generator) < (0.5 if recipe.flip else 0.0)  # (N,)
     draws = draw(recipe.augment, len(faces), generator) if recipe.augment.on else None
+    mixing = np.random.default_rng(derived_seed(seed, "mixup", epoch))
+    mixes = recipe.mixup > 0 and epoch < recipe.epochs - recipe.mixup_off_epochs
     device = faces.labels.device
     order, mirrored = order.to(device), mirrored.to(device)
     draws = draws.to(device) if draws else None
@@ -101,4 +133,8 @@ def training_batches(faces: TrainingSet, recipe: Recipe, *, seed: int, epoch: in
             images = augment(faces.images[index], mirror, draws[here], recipe.augment)
         else:
             images = faces.gather(index, mirror)
-        yield Batch(images, faces.labels[index], index, mirror)
+        batch = Batch(images, faces.labels[index], index, mirror)
+        if mixes:
+            partner = torch.from_numpy(mixing.permutation(len(index))).to(device)
+            batch = batch.mixed(partner, float(mixing.beta(recipe.mixup, recipe.mixup)))
+        yield batch

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer.data.audit import Audit, Auditor, mark_leaks
+from fer.data.near_duplicates import count_near_duplicates, find_near_duplicates, write_near_duplicates
 from fer.data.pixels import Reason, is_printable, read_images
 from fer.data.store import Faces, StoreWriter, create_store
 from fer.emotions import Emotion, Split
@@ -185,9 +186,13 @@ def write_clean(csv_path: Path, store: Path, rejected_csv: Path) -> IngestSummar
     return _summary(sha256, kept, reasons, faces.audit(), (faces + constant).audit())
 
 
-def ingest(csv_path: Path, store: Path, rejected_csv: Path) -> dict[str, Any]:
-    """write_clean, and its summary as metrics/{dataset}/data.json holds it. Raises Fer2013Error."""
+def ingest(
+    csv_path: Path, store: Path, rejected_csv: Path, near_duplicates_csv: Path, *, near_duplicate_correlation: float
+) -> dict[str, Any]:
+    """write_clean, the near-duplicates, and both summed up as metrics/{dataset}/data.json is. Raises Fer2013Error."""
     summary = write_clean(csv_path, store, rejected_csv)
+    pairs = find_near_duplicates(store, correlation=near_duplicate_correlation)
+    write_near_duplicates(near_duplicates_csv, pairs)
     return {
         "source_sha256": summary.source_sha256,
         "rows": summary.rows,
@@ -199,6 +204,7 @@ def ingest(csv_path: Path, store: Path, rejected_csv: Path) -> dict[str, Any]:
         "rejected": {str(reason): count for reason, count in summary.rejected.items()},
         "audit": summary.audit.as_dict(),
         "audit_before_cleaning": summary.audit_before_cleaning.as_dict(),
+        "near_duplicates": {"correlation": near_duplicate_correlation} | count_near_duplicates(pairs),
     }
 
 

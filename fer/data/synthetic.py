@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.data.drawing import ActionUnits, draw_expression
+from fer.data.votes import CHOICES, OF_EMOTION, write_votes
 from fer.emotions import IMAGE_SIZE, PIXELS, Emotion, Split
 from fer.files import replacing
 
@@ -49,6 +50,13 @@ FER2013_TRAINING_COUNTS = {
 }
 FEWEST_DISGUST = {Split.training: 12, Split.public_test: 3, Split.private_test: 3}
 FEWEST_FACES = 100  # with fewer, the planted rows would outweigh the faces
+
+VOTERS = 10
+SHOWN = 0.6  # of a prototype, which voters compare a face with: the middle of what sample_action_units gives
+SHARPNESS = (
+    4.0  # makes the label the crowd's for nine faces of ten; the largest share of votes is 0.7 in the mean, FER+'s 0.74
+)
+STRAY = 0.01  # the share of votes for contempt, and of those for unknown
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,7 @@ class _Row:
     emotion: str
     pixels: str
     usage: str
+    units: ActionUnits | None = None  # what the face shows; None for a planted row that shows none
 
     def __str__(self) -> str:
         return f"{self.emotion},{self.pixels},{self.usage}\n"
@@ -112,9 +121,10 @@ class _Row:
 class _Face:
     emotion: Emotion
     image: npt.NDArray[np.uint8]  # (48, 48)
+    units: ActionUnits | None = None
 
     def row(self, split: Split) -> _Row:
-        return _Row(str(int(self.emotion)), _pixel_text(self.image), split.value)
+        return _Row(str(int(self.emotion)), _pixel_text(self.image), split.value, self.units)
 
 
 def sample_action_units(emotion: Emotion, rng: np.random.Generator) -> ActionUnits:
@@ -135,6 +145,23 @@ def sample_action_units(emotion: Emotion, rng: np.random.Generator) -> ActionUni
 def draw_face(emotion: Emotion, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """A face that shows the emotion: uint8 (48, 48). The next call with the same generator draws another."""
     return draw_expression(sample_action_units(emotion, rng), rng)
+
+
+def vote_probabilities(units: ActionUnits | None) -> npt.NDArray[np.float64]:
+    """How likely a voter is to give each answer of CHOICES, (10,): the nearer a prototype, the likelier its emotion.
+
+    What is no face is NF to everyone.
+    """
+    if units is None:
+        return np.array([float(choice == "NF") for choice in CHOICES])
+    seen = np.array([getattr(units, unit) for unit in UNITS])  # (15,)
+    distances = {
+        OF_EMOTION[emotion]: float(np.linalg.norm(seen - [SHOWN * getattr(prototype, unit) for unit in UNITS]))
+        for emotion, prototype in PROTOTYPES.items()
+    }
+    weights = np.array([np.exp(-SHARPNESS * distances[name]) if name in distances else 0.0 for name in CHOICES])
+    stray = np.array([STRAY * (name in {"contempt", "unknown"}) for name in CHOICES])
+    return np.asarray((1 - stray.sum()) * weights / weights.sum() + stray)
 
 
 def split_sizes(faces: int) -> dict[Split, int]:
@@ -169,7 +196,12 @@ def _pixel_text(image: npt.NDArray[np.uint8]) -> str:
 def _draw_split(split: Split, size: int, rng: np.random.Generator) -> list[_Face]:
     counts = class_counts(split, size)
     labels = rng.permutation([int(emotion) for emotion in Emotion for _ in range(counts[emotion])])
-    return [_Face(Emotion(int(label)), draw_face(Emotion(int(label)), rng)) for label in labels]
+    faces = []
+    for label in labels:
+        emotion = Emotion(int(label))
+        units = sample_action_units(emotion, rng)
+        faces.append(_Face(emotion, draw_expression(units, rng), units))
+    return faces
 
 
 def _planted_copies(training: list[_Face], rng: np.random.Generator) -> dict[Split, list[_Row]]:
@@ -242,13 +274,21 @@ def _rows(rng: np.random.Generator, faces: int) -> Iterator[_Row]:
         yield from rows
 
 
-def write_synthetic_csv(path: Path, *, seed: int, faces: int) -> None:
+def write_synthetic_csv(path: Path, *, seed: int, faces: int, votes: Path | None = None) -> None:
     """Writes `faces` drawn faces, 80/10/10 over the splits, and the PLANTED rows, as the competition's CSV.
 
-    The same seed and number of faces give the same bytes. The file appears whole or not at all.
-    Raises ValueError if `faces` is below FEWEST_FACES, and OSError if the folder cannot be written to.
+    With `votes`, ten drawn votes for each row go there, in FER+'s format (fer/data/votes.py); they do not change the
+    CSV. The same seed and number of faces give the same bytes. The file appears whole or not at all. Raises ValueError
+    if `faces` is below FEWEST_FACES, and OSError if the folder cannot be written to.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
+    shown: list[tuple[str, ActionUnits | None]] = []
     with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
         file.write("emotion,pixels,Usage\n")
-        file.writelines(map(str, _rows(rng, faces)))
+        for row in _rows(rng, faces):
+            file.write(str(row))
+            shown.append((row.usage, row.units))
+    if votes:
+        crowd = np.random.Generator(np.random.PCG64([seed, 1]))
+        lines = ((usage, crowd.multinomial(VOTERS, vote_probabilities(units))) for usage, units in shown)
+        write_votes(votes, lines)

@@ -13,6 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fer.emotions import EMOTION_NAMES, Split
+from fer.evaluation.calibration import BINS, Reliability, expected_calibration_error
+from fer.evaluation.crowd import LEVELS
+from fer.evaluation.leaks import GROUPS as LEAK_GROUPS
 from fer.evaluation.metrics import HUMAN_CLASS_ACCURACY, TEST_SETS
 from fer.evaluation.plots_data import EpochScore, class_counts, row_shares
 from fer.files import replacing
@@ -32,15 +35,24 @@ STYLE: Any = {
     "grid.color": "#e6e6e6",
     "legend.frameon": False,
 }
-OFFSETS = dict(zip(TEST_SETS, (-0.2, 0.0, 0.2), strict=True))  # a system's three lines, around its own height
+OFFSETS = dict(zip(TEST_SETS, (-0.27, -0.09, 0.09, 0.27), strict=True))  # a system's lines, around its own height
+SET_NAMES = dict(zip(TEST_SETS, ("PublicTest", "PrivateTest", "leak-free", "no near-duplicates"), strict=True))
+PAIRS = 48  # near-duplicates shown
+LEAK_NAMES = dict(zip(LEAK_GROUPS, ("exact copies", "near-duplicates", "clean"), strict=True))
+LEAK_COLOURS = dict(zip(LEAK_GROUPS, (ORANGE, GREEN, BLUE), strict=True))
 mpl.use("Agg")
 
 
 @contextmanager
-def drawing(path: Path, rows: int = 1, columns: int = 1, *, size: tuple[float, float]) -> Iterator[tuple[Figure, Any]]:
-    """A figure in the project's style, saved whole under `path` when the block ends; `size` in inches."""
+def drawing(
+    path: Path, rows: int = 1, columns: int = 1, *, size: tuple[float, float], **grid: Any
+) -> Iterator[tuple[Figure, Any]]:
+    """A figure in the project's style, saved whole under `path` when the block ends; `size` in inches.
+
+    `grid` as plt.subplots takes it.
+    """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
+        figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", **grid)
         try:
             yield figure, axes
             with replacing(path) as temporary:
@@ -142,22 +154,41 @@ def sample_faces(images: NDArray[np.uint8], labels: NDArray[np.uint8], path: Pat
             axis.spines[:].set_visible(False)
 
 
+def near_duplicates(
+    test: Sequence[NDArray[np.uint8]],
+    training: Sequence[NDArray[np.uint8]],
+    correlations: Sequence[float],
+    path: Path,
+    *,
+    columns: int = 6,
+) -> None:
+    """Test faces, each with the Training face that is nearly the same, (48, 48) each, and their correlation."""
+    rows = -(-len(test) // columns)
+    with drawing(path, rows, columns, size=(1.55 * columns, 1.0 * rows + 0.4), squeeze=False) as (figure, axes):
+        figure.suptitle("Test face, and its near-duplicate in Training", fontsize=11)
+        for axis in axes.flat:
+            axis.set_axis_off()
+        gap = np.full((48, 2), 255, np.uint8)
+        for axis, face, other, correlation in zip(axes.flat, test, training, correlations, strict=False):
+            axis.imshow(np.hstack([face, gap, other]), cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
+            axis.set_title(f"{correlation:.3f}", fontsize=8, loc="center", pad=2)
+
+
 def system_accuracy(summary: Mapping[str, Any], path: Path) -> None:
     """A dot with its 95 % interval for each measured system and test set; a cross for what the report printed."""
     systems = [(name, entry) for name, entry in summary["systems"].items() if entry["seeds"]]
-    with drawing(path, size=(8.2, 1.6 + 0.42 * len(systems))) as (figure, axis):
+    with drawing(path, size=(8.2, 1.8 + 0.5 * len(systems))) as (figure, axis):
         for place in range(0, len(systems), 2):  # bands lead the eye from a name to its dots
             axis.axhspan(place - 0.5, place + 0.5, color="#f4f4f4", linewidth=0, zorder=0)
-        for test_set, colour in zip(TEST_SETS, (GREY, BLUE, ORANGE), strict=True):
+        for test_set, colour in zip(TEST_SETS, (GREY, BLUE, ORANGE, GREEN), strict=True):
             scores = [entry[test_set] for _, entry in systems]
             means = np.array([100 * score["accuracy"] for score in scores])
             low = means - [100 * score["accuracy_low"] for score in scores]
             high = [100 * score["accuracy_high"] for score in scores] - means
             heights = np.arange(len(systems)) + OFFSETS[test_set]
-            label = test_set.replace("_", ", ").replace("leak, free", "leak-free")
             axis.errorbar(
-                means, heights, xerr=np.clip([low, high], 0, None), fmt="o", color=colour, label=label,
-                markersize=4.5, capsize=2, elinewidth=1.2,
+                means, heights, xerr=np.clip([low, high], 0, None), fmt="o", color=colour, label=SET_NAMES[test_set],
+                markersize=4, capsize=2, elinewidth=1.2,
             )  # fmt: skip
         printed = [
             (100 * entry["reported"]["accuracy"], place + OFFSETS[entry["reported"]["split"]])
@@ -176,9 +207,91 @@ def system_accuracy(summary: Mapping[str, Any], path: Path) -> None:
         order = sorted(range(len(labels)), key=lambda place: labels[place] == "printed in the report")  # the cross last
         figure.legend(
             [handles[place] for place in order], [labels[place] for place in order], loc="outside upper center",
-            ncols=4, title="Accuracy of each system", title_fontsize=11, handletextpad=0.3, columnspacing=1.5,
+            ncols=3, title="Accuracy of each system", title_fontsize=11, handletextpad=0.3, columnspacing=1.5,
         )  # fmt: skip
 
 
 def has_number(entry: Mapping[str, Any]) -> bool:
     return bool(entry["reported"]) and entry["reported"]["accuracy"] is not None
+
+
+def reliability(bins: Mapping[str, Reliability], path: Path) -> None:
+    """Accuracy against confidence, as trained and temperature scaled; the line is what a calibrated network has.
+
+    Guo et al. 2017, figure 4; below each, how many faces have that confidence.
+    """
+    ratio = {"height_ratios": (3.2, 1)}
+    with drawing(path, 2, len(bins), size=(8.2, 4.8), sharex=True, sharey="row", gridspec_kw=ratio) as (_, axes):
+        for (scaling, of), (top, below) in zip(bins.items(), axes.T, strict=True):
+            edges = (np.arange(BINS) + 0.5) / BINS
+            filled = of.faces > 0
+            top.bar(edges[filled], of.accuracy[filled], width=0.9 / BINS, color=BLUE, label="accuracy")
+            top.plot(of.confidence[filled], of.accuracy[filled], "o", color="#222222", markersize=3)
+            top.plot([0, 1], [0, 1], color=ORANGE, linewidth=1.5, label="calibrated")
+            error = 100 * expected_calibration_error(of)
+            top.set(title=f"{scaling}: ECE {error:.1f} %", xlim=(0, 1), ylim=(0, 1))
+            below.bar(edges, 100 * of.faces / max(of.faces.sum(), 1), width=0.9 / BINS, color=GREY)
+            below.set(xlabel="confidence, per cent")
+            for axis in (top, below):
+                axis.grid(axis="x", visible=False)
+                axis.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0, symbol=""))
+            top.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+        axes[0, 0].set_ylabel("accuracy, PrivateTest, all seeds")
+        axes[1, 0].set_ylabel("% of faces")
+        axes[0, 0].legend(loc="upper left")
+
+
+def leaks(summary: Mapping[str, Any], path: Path) -> None:
+    """Accuracy of each system on PrivateTest's faces that stand in Training, nearly do, and do not."""
+    systems = [(name, entry["leaks"]) for name, entry in summary["systems"].items() if entry["seeds"]]
+    faces = systems[0][1]
+    with drawing(path, size=(8.2, 1.5 + 0.38 * len(systems))) as (figure, axis):
+        for place in range(0, len(systems), 2):
+            axis.axhspan(place - 0.5, place + 0.5, color="#f4f4f4", linewidth=0, zorder=0)
+        for offset, (group, colour) in zip((-0.2, 0.0, 0.2), LEAK_COLOURS.items(), strict=True):
+            if not faces[group]["faces"]:
+                continue
+            scores = [groups[group] for _, groups in systems]
+            means = np.array([100 * score["accuracy"] for score in scores])
+            low = means - [100 * score["accuracy_low"] for score in scores]
+            high = [100 * score["accuracy_high"] for score in scores] - means
+            axis.errorbar(
+                means, np.arange(len(systems)) + offset, xerr=np.clip([low, high], 0, None), fmt="o", color=colour,
+                markersize=5, capsize=2, elinewidth=1, label=f"{LEAK_NAMES[group]} ({faces[group]['faces']:,} faces)",
+            )  # fmt: skip
+        axis.set_yticks(range(len(systems)), [name for name, _ in systems])
+        axis.tick_params(axis="y", length=0)
+        axis.grid(axis="y", visible=False)
+        axis.set(xlabel="accuracy, per cent (95 % interval)", ylim=(len(systems) - 0.5, -0.5))
+        figure.legend(
+            loc="outside upper center", ncols=3, title="PrivateTest's faces, by whether Training has them",
+            title_fontsize=11, handletextpad=0.3,
+        )  # fmt: skip
+
+
+def agreement(summary: Mapping[str, Any], path: Path) -> None:
+    """Accuracy by how many of ten voters made the crowd's choice, on PrivateTest; last, how often that is the label."""
+    noise = summary["label_noise"][Split.private_test]
+    systems = {name: entry["crowd"]["by_votes"] for name, entry in summary["systems"].items() if entry["seeds"]}
+    levels = list(LEVELS)
+    rows = [[of[level]["accuracy_label"] for level in levels] for of in systems.values()]
+    rows.append([noise["by_votes"][level]["agreement"] for level in levels])
+    shares = np.array([[np.nan if share is None else 100 * share for share in row] for row in rows])  # (S + 1, levels)
+    with drawing(path, size=(8.2, 1.7 + 0.36 * len(rows))) as (_, axis):
+        axis.imshow(np.ma.masked_invalid(shares), cmap="Blues", vmin=0, vmax=110, aspect="auto")
+        for (row, column), share in np.ndenumerate(shares):
+            text = "–" if np.isnan(share) else f"{share:.0f}"
+            axis.text(column, row, text, ha="center", va="center", color="white" if share > 60 else "#222222")
+        axis.axhline(len(systems) - 0.5, color="white", linewidth=4)
+        names = [
+            f"{level.replace('_or_fewer', ' or fewer')}\n({noise['by_votes'][level]['faces']:,})" for level in levels
+        ]
+        axis.set_xticks(range(len(levels)), names)
+        axis.set_yticks(range(len(rows)), [*systems, "the crowd's choice"])
+        axis.set(
+            title="Per cent with FER2013's label, PrivateTest",
+            xlabel="voters of ten who made the crowd's choice (faces)",
+        )
+        axis.tick_params(length=0)
+        axis.grid(False)
+        axis.spines[:].set_visible(False)

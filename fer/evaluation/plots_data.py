@@ -4,20 +4,26 @@ loss.csv           seed,epoch,split,loss            template curves: x epoch, y 
 accuracy.csv       seed,epoch,split,accuracy        template curves: x epoch, y accuracy
 confusion.csv      actual,predicted,share,faces     template confusion_share: x predicted, y actual
 classes.csv        split,emotion,faces              template classes: x emotion, y faces
+reliability.csv    scaling,bin,confidence,accuracy,faces   template reliability: x confidence, y accuracy
+leaks.csv          system,group,accuracy,low,high,faces    template leaks: x accuracy, y system
+agreement.csv      system,votes,accuracy,faces      template agreement: x votes, y accuracy
 """
 
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fer.emotions import EMOTION_NAMES, Split
 from fer.files import write_text
-from fer.not_run import leave_note
+from fer.not_run import keep_only, leave_note
+
+if TYPE_CHECKING:  # scipy takes longer to import than leaving a note does to write
+    from fer.evaluation.calibration import Reliability
 
 
 class EpochScore(NamedTuple):
@@ -74,9 +80,51 @@ def class_counts(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.bincount(labels, minlength=len(EMOTION_NAMES)).astype(np.int64)
 
 
+def write_reliability(path: Path, bins: Mapping[str, "Reliability"]) -> None:
+    """A row for each bin that has faces, of the network as trained and temperature scaled."""
+    rows = [
+        (scaling, number, f"{confidence:.6f}", f"{accuracy:.6f}", faces)
+        for scaling, of in bins.items()
+        for number, (faces, confidence, accuracy) in enumerate(zip(*of, strict=True), start=1)
+        if faces
+    ]
+    write_csv(path, ("scaling", "bin", "confidence", "accuracy", "faces"), rows)
+
+
+def write_leaks(path: Path, summary: Mapping[str, Any]) -> None:
+    """A row for each measured system and group of PrivateTest's faces that is not empty."""
+    rows = [
+        (
+            system,
+            group,
+            *(f"{scores[name]:.6f}" for name in ("accuracy", "accuracy_low", "accuracy_high")),
+            scores["faces"],
+        )
+        for system, entry in summary["systems"].items()
+        if entry["seeds"]
+        for group, scores in entry["leaks"].items()
+        if scores["faces"]
+    ]
+    write_csv(path, ("system", "group", "accuracy", "low", "high", "faces"), rows)
+
+
+def write_agreement(path: Path, summary: Mapping[str, Any]) -> None:
+    """A row for each measured system and number of voters that made the crowd's choice; none without votes."""
+    rows = [
+        (system, level.replace("_", " "), f"{scores['accuracy_label']:.6f}", scores["faces"])
+        for system, entry in summary["systems"].items()
+        if entry["seeds"] and entry["crowd"]
+        for level, scores in entry["crowd"]["by_votes"].items()
+        if scores["faces"]
+    ]
+    write_csv(path, ("system", "votes", "accuracy", "faces"), rows)
+
+
 def note_not_run(predictions: Path, metrics: Path, plots: Path) -> None:
     """The outs that DVC expects, empty, for a system that this dataset does not run."""
+    keep_only(predictions, set())
     leave_note(predictions, metrics, plots / "pictures")
+    write_reliability(plots / "reliability.csv", {})
     write_curve(plots / "loss.csv", [], "loss")
     write_curve(plots / "accuracy.csv", [], "accuracy")
     write_confusion(plots / "confusion.csv", np.zeros((7, 7), np.int64))

@@ -7,13 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fer.data.votes import Votes
 from fer.emotions import EMOTION_NAMES, Split
+from fer.evaluation.calibration import measure_calibration
+from fer.evaluation.class_weights import effects, twins
+from fer.evaluation.crowd import Crowd, crowds_of, label_noise, measure_against_crowd, summarise_against_crowd
 from fer.evaluation.intervals import accuracy_interval, difference_interval, mcnemar, spread
+from fer.evaluation.leaks import summarise_leaks
 from fer.evaluation.metrics import TEST_SETS, by_test_set, class_scores, confusion, is_correct, scores
+from fer.evaluation.plots_data import row_shares
 from fer.evaluation.predictions import Predictions
 from fer.reports import Reported
 
-SPREAD_METRICS = ("accuracy", "macro_f1", "log_loss")
+SPREAD_METRICS = ("accuracy", "macro_f1", "balanced_accuracy", "top2_accuracy", "merged_accuracy", "log_loss")
+CALIBRATION_METRICS = ("ece", "log_loss", "confidence")
+CONFUSIONS = 5
 DESCRIBED = ("parameters", "starts_from", "flops", "train_pflop", "device")
 
 Seeds = Mapping[int, Mapping[Split, Predictions]]
@@ -24,6 +32,8 @@ def summarise(
     *,
     reported: Mapping[str, Reported | None],
     described: Mapping[str, Mapping[str, Any]],
+    votes: Votes | None,
+    provenances: Mapping[str, Mapping[str, Any]],
     pairs: Sequence[tuple[str, str]],
     resamples: int,
     bootstrap_seed: int,
@@ -34,16 +44,21 @@ def summarise(
         predictions: per system and seed, both test splits. A system that is only in `reported` is not yet run.
         reported: per system, what its report printed; None for a system that is in no report.
         described: per system that was run, DESCRIBED as `describe` gives it.
+        votes: the crowd's; None without.
+        provenances: per system that was run, that of one of its seeds.
         pairs: systems tested against each other, each over the seeds that both have.
         resamples, bootstrap_seed: of the 95 % intervals over faces.
 
     Raises:
         ValueError: two systems of a pair were predicted on different faces, or a test set is empty or not finite.
+        VotesError: the votes are not those of these faces.
     """
     bootstrap = {"resamples": resamples, "seed": bootstrap_seed}
+    any_run = next((run for seeds in predictions.values() for run in seeds.values()), None)
+    crowds = crowds_of(votes, any_run) if any_run else None
     systems = {}
     for system in {**reported, **predictions}:
-        entry = summarise_system(predictions.get(system, {}), bootstrap)
+        entry = summarise_system(predictions.get(system, {}), crowds, bootstrap)
         printed = reported.get(system)
         systems[system] = {
             **entry,
@@ -57,7 +72,12 @@ def summarise(
         )
         for first, second in pairs
     }
-    return {"systems": systems, "pairs": tested}
+    return {
+        "systems": systems,
+        "pairs": tested,
+        "class_weights": effects(systems, twins(provenances)),
+        "label_noise": {split.value: label_noise(crowd) for split, crowd in crowds.items()} if crowds else None,
+    }
 
 
 def describe(provenances: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -80,10 +100,51 @@ def describe(provenances: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def summarise_system(seeds: Seeds, bootstrap: dict[str, int]) -> dict[str, Any]:
-    """Per test set, the mean and standard deviation of each metric over seeds, and the interval of accuracy."""
+def summarise_system(seeds: Seeds, crowds: Mapping[Split, Crowd] | None, bootstrap: dict[str, int]) -> dict[str, Any]:
+    """Per test set, the mean and standard deviation of each metric over seeds, and the interval of accuracy.
+
+    Beside them, on PrivateTest: `leaks`, `calibration`, `crowd` (None without votes) and `confusions`. A system without
+    seeds has none of it.
+    """
+    if not seeds:
+        return {"seeds": 0}
     runs = runs_by_test_set(seeds)
-    return {"seeds": len(seeds)} | {name: summarise_set(runs[name], bootstrap) for name in runs}
+    private = runs[Split.private_test]
+    return (
+        {"seeds": len(seeds)}
+        | {name: summarise_set(runs[name], bootstrap) for name in runs}
+        | {
+            "leaks": summarise_leaks(private, **bootstrap),
+            "calibration": summarise_calibration(seeds),
+            "crowd": summarise_against_crowd(
+                [measure_against_crowd(run, crowds[Split.private_test]) for run in private]
+            )
+            if crowds
+            else None,
+            "confusions": most_confused(private),
+        }
+    )
+
+
+def summarise_calibration(seeds: Seeds) -> dict[str, Any]:
+    """The mean over seeds, before and after temperature scaling, and the deviation of the calibration error."""
+    measured = [measure_calibration(seeds[seed]) for seed in sorted(seeds)]
+    result: dict[str, Any] = {"temperature": spread([run["temperature"] for run in measured]).mean}
+    for scaling in ("before", "after"):
+        means = {name: spread([run[scaling][name] for run in measured]) for name in CALIBRATION_METRICS}
+        result[scaling] = {name: over.mean for name, over in means.items()} | {"ece_std": means["ece"].std}
+    return result
+
+
+def most_confused(runs: Sequence[Predictions]) -> dict[str, float]:
+    """The largest shares of a class's faces that were named another: `fear_as_sad`, over all seeds together."""
+    shares = row_shares(np.sum([confusion(run) for run in runs], axis=0))  # (7, 7)
+    np.fill_diagonal(shares, 0.0)
+    largest = np.argsort(-shares, axis=None, kind="stable")[:CONFUSIONS]
+    cells = zip(*np.unravel_index(largest, shares.shape), strict=True)
+    return {
+        f"{EMOTION_NAMES[actual]}_as_{EMOTION_NAMES[named]}": float(shares[actual, named]) for actual, named in cells
+    }
 
 
 def summarise_set(runs: Sequence[Predictions], bootstrap: dict[str, int]) -> dict[str, Any]:

@@ -8,13 +8,18 @@ from rich.console import Console
 from rich.table import Table
 
 from fer.emotions import EMOTION_NAMES, Split
+from fer.evaluation import class_weights
 from fer.evaluation.metrics import HUMAN_CLASS_ACCURACY, HUMAN_FER2013_ACCURACY, TEST_SETS
 
 HEADER = (
-    "system", "report", "starts from", "printed", "PublicTest", "PrivateTest", "leak-free", "macro-F1", "parameters",
-    "MFLOP", "seeds", "verdict",
+    "system", "report", "starts from", "printed", "PublicTest", "PrivateTest", "leak-free", "no near-copies",
+    "parameters", "MFLOP", "seeds", "verdict",
 )  # fmt: skip
 TERMINAL = ("system", "printed", "PublicTest", "PrivateTest", "leak-free")  # what 80 columns have room for
+BEYOND_HEADER = (
+    "system", "balanced", "macro-F1", "top-2", "anger = disgust", "log loss", "ECE", "ECE scaled", "exact copies",
+    "crowd's choice",
+)  # fmt: skip
 CLASS_HEADER = ("system", *EMOTION_NAMES, "all faces")
 PRINTED_CLASS_HEADER = ("system", "split", *EMOTION_NAMES)
 NOT_MEASURED = "–"
@@ -34,7 +39,6 @@ def result_row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
         entry["starts_from"] or NOT_MEASURED,
         printed(reported),
         *(mean_and_std(entry.get(test_set), "accuracy") for test_set in TEST_SETS),
-        mean_and_std(entry.get(Split.private_test), "macro_f1"),
         f"{entry['parameters']:,}" if entry["parameters"] else NOT_MEASURED,
         f"{entry['flops'] / 1e6:,.0f}" if entry["flops"] else NOT_MEASURED,
         str(entry["seeds"]),
@@ -42,9 +46,28 @@ def result_row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def beyond_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row a measured system, BEYOND_HEADER's columns, all on PrivateTest; in per cent but for the log loss."""
+    return [beyond_row(name, entry) for name, entry in summary["systems"].items() if entry["seeds"]]
+
+
+def beyond_row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
+    private, calibration = entry[Split.private_test], entry["calibration"]
+    metrics = ("balanced_accuracy", "macro_f1", "top2_accuracy", "merged_accuracy")
+    return (
+        name,
+        *(mean_and_std(private, metric) for metric in metrics),
+        f"{private['log_loss']:.3f}",
+        mean_and_std(calibration["before"], "ece"),
+        mean_and_std(calibration["after"], "ece"),
+        mean_and_std(entry["leaks"]["exact_copies"], "accuracy"),
+        mean_and_std(entry["crowd"], "accuracy_crowd"),
+    )
+
+
 def mean_and_std(scores: Mapping[str, Any] | None, metric: str) -> str:
     """`61.2 ± 0.4` over several seeds, `61.2` for one."""
-    if scores is None:
+    if scores is None or scores[metric] is None:
         return NOT_MEASURED
     std = scores[f"{metric}_std"]
     return f"{100 * scores[metric]:.1f}" + (f" ± {100 * std:.1f}" if std is not None else "")
@@ -102,11 +125,13 @@ def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def results_block(summary: Mapping[str, Any]) -> str:
-    """What stands between the README's marks: the results, a sentence for each pair, the tables per class."""
-    sentences = "\n".join(f"- {sentence(pair)}" for pair in summary["pairs"].values())
+    """What stands between the README's marks: the results, a sentence for each pair, the tables beyond accuracy."""
+    sentences = "\n".join(f"- {text}" for text in sentences_of(summary))
     parts = [
         markdown(HEADER, result_rows(summary)),
         sentences,
+        "Beyond accuracy, on PrivateTest:",
+        markdown(BEYOND_HEADER, beyond_rows(summary)),
         "Per class on PrivateTest, per cent:",
         markdown(CLASS_HEADER, class_rows(summary)),
     ]
@@ -116,6 +141,15 @@ def results_block(summary: Mapping[str, Any]) -> str:
             markdown(PRINTED_CLASS_HEADER, printed_rows),
         ]
     return "\n\n".join(parts)
+
+
+def sentences_of(summary: Mapping[str, Any]) -> list[str]:
+    """One for each pair of systems, and one for each that differs from another in its class weights alone."""
+    shown = [
+        pair for pair in summary["pairs"].values() if {pair["first"], pair["second"]} <= summary["systems"].keys()
+    ]  # the others are for another dataset
+    weights = (class_weights.sentence(effect) for effect in summary["class_weights"].values())
+    return [*map(sentence, shown), *weights]
 
 
 def sentence(pair: Mapping[str, Any], test_set: str = Split.private_test) -> str:
@@ -159,5 +193,5 @@ def print_results(summary: Mapping[str, Any], title: str, console: Console) -> N
     for row in result_rows(summary):
         table.add_row(*(row[HEADER.index(name)] for name in TERMINAL))
     console.print(table)
-    for pair in summary["pairs"].values():
-        console.print(f"- {sentence(pair)}")
+    for text in sentences_of(summary):
+        console.print(f"- {text}")

@@ -28,7 +28,7 @@ def grad_cam(classifier: nn.Module, images: Tensor, classes: Tensor, *, batch_si
     Raises:
         UserError: the network has no convolution with a map of more than one place.
     """
-    method = LayerGradCam(classifier, last_map(classifier, images[:1].float()))
+    method = LayerGradCam(classifier, last_map(classifier, images[:1]))
     blocks = []
     for faces, targets in zip(torch.split(images, batch_size), torch.split(classes, batch_size), strict=True):
         coarse = method.attribute(faces.float(), target=targets, relu_attributions=True).detach()  # (B, 1, h, w)

@@ -1,6 +1,7 @@
 """A network together with the normalisation that it was trained with, and the file that holds both."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from fer.emotions import IMAGE_SIZE
 from fer.errors import UserError
 from fer.files import replacing
+from fer.models.views import centre, views_of
 from fer.models.zoo import build
 
 METADATA_KEY = "provenance"
@@ -37,26 +39,46 @@ class Normalisation(nn.Module):
         self.per_image = per_image
 
     def forward(self, images: Tensor) -> Tensor:
-        """Grey values 0..255 of any type, (N, 1, 48, 48), to float32 (N, 1, 48, 48)."""
+        """Grey values 0..255 of any type, (N, 1, H, H), to float32 of the same shape.
+
+        A face cut to less than 48 pixels is compared with the middle of the mean face, wherever it was cut.
+        """
         images = images.float()
         if self.per_image:
             std, mean = torch.std_mean(images, dim=(1, 2, 3), correction=0, keepdim=True)  # (N, 1, 1, 1)
             return (images - mean) / std.clamp_min(1.0)
-        return (images - self.mean) / self.std
+        side = images.shape[-1]
+        if side == IMAGE_SIZE:
+            return (images - self.mean) / self.std
+        return (images - centre(self.mean, side)) / centre(self.std, side)
 
 
 class Classifier(nn.Module):
-    """Grey faces 0..255 (N, 1, 48, 48) to seven scores (N, 7); scaled to `input_size` where the network wants more."""
+    """Grey faces 0..255 (N, 1, 48, 48) to seven scores (N, 7); scaled to `input_size` where the network wants another.
 
-    def __init__(self, normalise: Normalisation, network: nn.Module, *, input_size: int = IMAGE_SIZE) -> None:
+    A network that was trained on crops of `crop` pixels sees the centre of a whole face, and takes crops as they are.
+    `views` names what `predict` is to show it of each face when its numbers are measured.
+    """
+
+    def __init__(
+        self,
+        normalise: Normalisation,
+        network: nn.Module,
+        *,
+        input_size: int = IMAGE_SIZE,
+        crop: int | None = None,
+        views: str = "one",
+    ) -> None:
         super().__init__()
         self.normalise = normalise
         self.network = network
         self.input_size = input_size
+        self.crop = crop
+        self.views = views
 
     def prepared(self, images: Tensor) -> Tensor:
         """What the network takes: float32 (N, 1, input_size, input_size)."""
-        faces: Tensor = self.normalise(images)
+        faces: Tensor = self.normalise(centre(images, self.crop) if self.crop else images)
         if self.input_size != faces.shape[-1]:
             faces = F.interpolate(faces, size=(self.input_size,) * 2, mode="bilinear", align_corners=False)
         return faces.contiguous(memory_format=torch.channels_last)
@@ -67,12 +89,28 @@ class Classifier(nn.Module):
 
 
 @torch.inference_mode()
-def predict(classifier: nn.Module, images: Tensor, precision: torch.dtype, *, batch_size: int = 512) -> Tensor:
-    """Scores in evaluation mode, float32 (N, 7), for uint8 (N, 1, 48, 48)."""
+def predict(
+    classifier: nn.Module, images: Tensor, precision: torch.dtype, *, batch_size: int = 512, views: str = "one"
+) -> Tensor:
+    """Scores in evaluation mode, float32 (N, 7), for uint8 (N, 1, 48, 48).
+
+    With more than one view (fer/models/views.py) a face's scores are the logarithms of its views' mean probabilities.
+    """
     classifier.eval()
+    crop = getattr(classifier, "crop", None)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
-        scores = [classifier(block).float() for block in torch.split(images, batch_size)]
+        scores = [
+            merged([classifier(view).float() for view in views_of(block, views, crop)])
+            for block in torch.split(images, batch_size)
+        ]
     return torch.cat(scores)  # (N, 7)
+
+
+def merged(scores: list[Tensor]) -> Tensor:
+    """One view's scores as they are; of several (B, 7) each, the logarithm of the mean of their softmax."""
+    if len(scores) == 1:
+        return scores[0]
+    return torch.stack(scores).log_softmax(-1).logsumexp(0) - math.log(len(scores))  # (B, 7)
 
 
 def save_classifier(path: Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
@@ -91,7 +129,8 @@ def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
             state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no dict)
         normalise = Normalisation(per_image=provenance["normalise"] == "image")
         network = build(provenance["model"], **provenance["network"])
-        classifier = Classifier(normalise, network, input_size=provenance["network"]["side"])
+        seen = {"crop": provenance.get("crop"), "views": provenance.get("views", "one")}
+        classifier = Classifier(normalise, network, input_size=provenance["network"]["side"], **seen)
         classifier.load_state_dict(state)
     except (SafetensorError, KeyError, RuntimeError, json.JSONDecodeError) as error:
         raise WeightsError(f"{path}: not the weights of a system of this project ({error})") from None

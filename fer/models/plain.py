@@ -19,11 +19,24 @@ class Layers:
         batch_norm: a batch normalisation after each convolution (report 000 found it worth most).
         dropout: probability after each pool and each hidden layer; 0 leaves the layer out.
         pooling: `max` halves the side; `fractional` divides it by the square root of two (Graham 2015).
+        width: factor on the number of filters.
+        squeeze_excitation: channels weighed by what all of the image says (Hu et al. 2018), in residual networks.
+        stochastic_depth: probability that the last block is left out for an image in training; it grows with depth
+            from the first block on (Huang et al. 2016), in residual networks.
+        blur_pooling: a blur before every other pixel is left out (Zhang 2019), in residual networks.
     """
 
     batch_norm: bool = True
     dropout: float = 0.0
     pooling: Pooling = "max"
+    width: float = 1.0
+    squeeze_excitation: bool = False
+    stochastic_depth: float = 0.0
+    blur_pooling: bool = False
+
+    def filters(self, count: int) -> int:
+        """`count` at a width of 1; a multiple of 8 otherwise, which processors like."""
+        return count if self.width == 1 else max(8, round(count * self.width / 8) * 8)
 
     def pool(self) -> nn.Module:
         return nn.MaxPool2d(2) if self.pooling == "max" else FractionalMaxPool2d()
@@ -76,6 +89,24 @@ def stack(
     return initialised(
         nn.Sequential(*result, nn.Flatten(), *affine(inputs * side * side, hidden, layers, batch_norm=norm))
     )
+
+
+def vgg(layers: Layers, _side: int, *, blocks: tuple[tuple[int, ...], ...]) -> nn.Sequential:
+    """Blocks of 3x3 convolutions with norm and ReLU, a pool after each; the mean over space, dropout, seven scores.
+
+    (N, 1, side, side) -> (N, 7), for any side that the pools leave a pixel of.
+    """
+    result: list[nn.Module] = []
+    inputs = 1
+    for block in blocks:
+        for filters in map(layers.filters, block):
+            norm = [nn.BatchNorm2d(filters)] if layers.batch_norm else []
+            bias = not layers.batch_norm
+            result += [nn.Conv2d(inputs, filters, 3, padding=1, bias=bias), *norm, nn.ReLU(inplace=True)]
+            inputs = filters
+        result.append(nn.MaxPool2d(2))
+    tail = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), *layers.drop(), *affine(inputs, (), layers, batch_norm=False)]
+    return initialised(nn.Sequential(*result, *tail))
 
 
 def tuwani(

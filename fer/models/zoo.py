@@ -11,8 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fer.emotions import IMAGE_SIZE
 from fer.errors import UserError
-from fer.models.plain import Layers, stack, tuwani
+from fer.models.plain import Layers, stack, tuwani, vgg
 from fer.models.pretrained import BACKBONES, Transferred
+from fer.models.residual import residual
 from fer.models.weights import WEIGHTS
 
 
@@ -25,6 +26,8 @@ class Row:
         layers: batch normalisation, dropout and pooling as the source has them; a system may change them.
         parameters: with those layers, at 48x48.
         architecture: of the backbone, for a network that may start from pretrained weights.
+        takes: which of the layers a system may change.
+        smallest: side of the smallest input, in pixels.
     """
 
     build: Callable[[Layers, int], nn.Module]
@@ -33,11 +36,8 @@ class Row:
     left_open: str
     parameters: int
     architecture: str | None = None
-
-    @property
-    def smallest(self) -> int:
-        """Side of the smallest input, in pixels."""
-        return BACKBONES[self.architecture].smallest if self.architecture else IMAGE_SIZE
+    takes: tuple[str, ...] = ("batch_norm", "dropout", "pooling")
+    smallest: int = IMAGE_SIZE
 
 
 def transferred(
@@ -57,6 +57,8 @@ def transferred(
         left_open=left_open,
         parameters=parameters,
         architecture=architecture,
+        takes=("batch_norm", "dropout"),
+        smallest=BACKBONES[architecture].smallest,
     )
 
 
@@ -74,6 +76,7 @@ MODELS: dict[str, Row] = {
         source="report 000, best network: 32, 64, 96, 128 filters of 3x3 with batch norm, ReLU, pool; hidden 200",
         left_open="initialisation (He); no bias before batch normalisation",
         parameters=417_255,
+        smallest=24,
     ),
     "le_shallow": Row(
         build=partial(stack, blocks=((64, 3), (128, 5)), hidden=(256,), norm_hidden=True),
@@ -110,6 +113,24 @@ MODELS: dict[str, Row] = {
         source="Lausanne report, CNN2: one more convolution with max-pool, one more fully connected layer",
         left_open="filters (32, 64, 128 of 3x3), hidden units (256, 128), initialisation (He)",
         parameters=1_306_375,
+    ),
+    "resnet18_cifar": Row(
+        build=partial(residual, blocks=(2, 2, 2, 2), filters=(64, 128, 256, 512)),
+        layers=Layers(),
+        source="He et al. 2016: ResNet-18 with a 3x3 stem and no pool after it, as for CIFAR's 32x32",
+        left_open="input (44 to 64 pixels), initialisation (He)",
+        parameters=11_171_271,
+        takes=("dropout", "width", "squeeze_excitation", "stochastic_depth", "blur_pooling"),
+        smallest=24,
+    ),
+    "vgg8": Row(
+        build=partial(vgg, blocks=((64,), (128,), (256, 256), (512, 512), (512, 512))),
+        layers=Layers(dropout=0.5),
+        source="Simonyan and Zisserman 2015: configuration A (eight convolutions) with batch norm, no hidden layer",
+        left_open="mean over space before the scores, dropout 0.5 there, initialisation (He)",
+        parameters=9_225_671,
+        takes=("batch_norm", "dropout", "width"),
+        smallest=32,
     ),
     "vgg11_dense": transferred(
         "vgg11",
@@ -168,10 +189,11 @@ def require_networks(systems: Mapping[str, Any]) -> None:
         if settings.model not in MODELS:
             refuse(system, "model", settings.model, f"no such network; known: {', '.join(MODELS)}")
         row = MODELS[settings.model]
-        if settings.input_size < row.smallest:
-            refuse(system, "input_size", settings.input_size, f"{settings.model} needs {row.smallest} at least")
-        if row.architecture and settings.layers.pooling:
-            refuse(system, "layers.pooling", settings.layers.pooling, f"{settings.model}'s backbone keeps its own")
+        if settings.side < row.smallest:
+            refuse(system, "input_size", settings.side, f"{settings.model} needs {row.smallest} at least")
+        for name, value in settings.layers.changes().items():
+            if name not in row.takes:
+                refuse(system, f"layers.{name}", value, f"{settings.model} takes {', '.join(row.takes)}")
         if settings.weights is None:
             continue
         fitting = [name for name, weights in WEIGHTS.items() if weights.architecture == row.architecture]

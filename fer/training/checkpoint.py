@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from fer.files import locked, replacing
+from fer.training.team import is_leader, wait_for_all
 
 FOLDER = Path(".checkpoints")
 PACKAGE = Path(__file__).parent.parent
@@ -36,10 +37,13 @@ def fingerprint(facts: dict[str, Any]) -> str:
 class Checkpoint:
     """The state of one run after its last whole epoch."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
         self.path = path
+        self.writes = writes
 
     def save(self, state: dict[str, Any]) -> None:
+        if not self.writes:
+            return
         with replacing(self.path) as temporary:
             torch.save(state, temporary)
 
@@ -59,14 +63,29 @@ class Checkpoint:
         """A folder for what shall outlive an interruption beside the state; gone with it."""
         return self.path.with_suffix("")
 
+    def keep(self, epoch: int, write: Callable[[Path], None]) -> None:
+        """Calls `write` with a path under `kept` for the epoch's weights."""
+        if self.writes:
+            write(self.kept / f"{epoch}.safetensors")
+
     def remove(self) -> None:
+        if not self.writes:
+            return
         self.path.unlink(missing_ok=True)
         shutil.rmtree(self.kept, ignore_errors=True)
 
 
 @contextmanager
 def checkpoint_for(facts: dict[str, Any], folder: Path = FOLDER) -> Iterator[Checkpoint]:
-    """The run's checkpoint, held alone: waits while another process still trains the same run."""
+    """The run's checkpoint, held alone: waits while another process still trains the same run.
+
+    In a team its leader holds and writes it; the others read it once the leader has it.
+    """
     name = fingerprint(facts)
+    if not is_leader():
+        wait_for_all()
+        yield Checkpoint(folder / f"{name}.pt", writes=False)
+        return
     with locked(folder / f"{name}.lock"):
+        wait_for_all()
         yield Checkpoint(folder / f"{name}.pt")

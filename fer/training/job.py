@@ -22,18 +22,13 @@ from fer.models.classifier import Classifier, Normalisation, load_classifier, sa
 from fer.models.zoo import build, count_flops, layout
 from fer.params import Recipe
 from fer.training.checkpoint import Checkpoint, checkpoint_for
+from fer.training.committee import Committee, LiveDistillation, load_teachers
 from fer.training.loop import Epoch, Run, train
-from fer.training.losses import (
-    Loss,
-    SelfDistillation,
-    WeightedCrossEntropy,
-    balanced_weights,
-    cross_entropy,
-    teacher_scores,
-)
+from fer.training.losses import CrossEntropy, Loss, Mixed, SelfDistillation, balanced_weights, teacher_scores
+from fer.training.team import is_leader, team_facts, with_common_statistics
 from fer.training.transfer import HEAD, Pretrained, adapt, feature_sets, start_from, thaw
 
-Report = Callable[[int, int, float, Epoch | None], None]  # seed, epochs done, share of the next one, the epoch's line
+Report = Callable[[str, int, float, Epoch | None], None]  # run, epochs done, share of the next one, the epoch's line
 
 
 @dataclass(frozen=True)
@@ -43,6 +38,10 @@ class Teacher:
     weights: Path
     alpha: float
     temperature: float
+
+    def facts(self) -> dict[str, Any]:
+        """What a student depends on, the file by its hash."""
+        return asdict(self) | {"weights": sha256_of(self.weights)}
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,19 @@ class Job:
     device: str
     precision: str
     threads: int
-    teacher: Teacher | None = None
+    teacher: Teacher | Committee | None = None
     pretrained: Pretrained | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.system} seed {self.seed}"
 
     def facts(self) -> dict[str, Any]:
         """All that decides the result, files by their hash: what a checkpoint is keyed by."""
         device = pick_device(self.device)
         loaded = self.pretrained.load() if self.pretrained else None
         with torch.device("meta"):
-            network = layout(build(self.model, layers=self.recipe.layers.changes(), side=self.recipe.input_size))
+            network = layout(build(self.model, layers=self.recipe.layers.changes(), side=self.recipe.side))
         facts = asdict(self) | {
             "recipe": self.recipe.given,
             "store": sha256_of(self.store),
@@ -75,11 +78,9 @@ class Job:
             "device": describe_device(device),
             "precision": str(pick_precision(self.precision, device)),
             "pretrained": loaded.sha256 if loaded else None,
-            "teacher": None,
+            "teacher": self.teacher.facts() if self.teacher else None,
         }
-        if self.teacher:
-            facts["teacher"] = asdict(self.teacher) | {"weights": sha256_of(self.teacher.weights)}
-        return facts | {"out": self.out.name}
+        return facts | {"out": self.out.name, **team_facts()}
 
 
 def run_job(job: Job, report: Report) -> None:
@@ -93,17 +94,22 @@ def run_job(job: Job, report: Report) -> None:
     seed = derived_seed(job.seed, job.system)  # a student must not start as its teacher did
     torch.manual_seed(derived_seed(seed, "weights"))
     classifier, start = new_classifier(job, normalise)
+    classifier.crop, classifier.views = job.recipe.augment.crop, job.recipe.views
     classifier = classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if job.recipe.adapt_statistics:
         adapt(classifier, training)
+    with_common_statistics(classifier)
     facts |= start | {"device": describe_device(device), "precision": str(precision).removeprefix("torch.")}
     with checkpoint_for(job.facts()) as checkpoint:
         run = train_in(
             classifier, job, training, validation, seed=seed, precision=precision, checkpoint=checkpoint, report=report
         )
         facts |= describe(job, classifier, len(training))
-        copy_kept(checkpoint, job, facts)
+        if is_leader():
+            copy_kept(checkpoint, job, facts)
     facts |= describe_run(run) | {"train_pflop": pflop(job.recipe, facts, len(run.history))}
+    if not is_leader():
+        return
     save_classifier(job.out / f"{job.seed}.safetensors", run.best_state, facts)
     write_history(job.out / f"{job.seed}.csv", run.history)
 
@@ -112,6 +118,8 @@ def read_faces(job: Job, file: h5py.File, split: Split, device: torch.device) ->
     faces = DeviceFaces(read_split(file, split), split, device)
     if job.recipe.merge_disgust:
         faces.merge_disgust()
+    if split is Split.training and job.recipe.training_share < 1:
+        faces.keep_share(job.recipe.training_share)
     return faces
 
 
@@ -126,13 +134,13 @@ def read_normalisation(job: Job, file: h5py.File) -> tuple[Normalisation, dict[s
 
 def new_classifier(job: Job, normalise: Normalisation) -> tuple[Classifier, dict[str, Any]]:
     """The classifier before its first epoch, and what to say of where it starts."""
-    network: dict[str, Any] = {"side": job.recipe.input_size}
+    network: dict[str, Any] = {"side": job.recipe.side}
     if changes := job.recipe.layers.changes():
         network["layers"] = changes
     if job.pretrained:
         return start_from(job.pretrained, job.model, network)
     facts = {"network": network, "starts_from": "random"}
-    return Classifier(normalise, build(job.model, **network), input_size=job.recipe.input_size), facts
+    return Classifier(normalise, build(job.model, **network), input_size=job.recipe.side), facts
 
 
 def train_in(
@@ -164,28 +172,36 @@ def train_in(
         part, *sets,
         loss=build_loss(job, training, precision),
         recipe=job.recipe, seed=seed, precision=precision, checkpoint=checkpoint,
-        progress=lambda done, share, epoch: report(job.seed, done, share, epoch),
+        progress=lambda done, share, epoch: report(job.name, done, share, epoch),
         before_epoch=lambda epoch: thaw(classifier.network, job.recipe, epoch),
-        keep=lambda epoch, state: save_classifier(checkpoint.kept / f"{epoch}.safetensors", whole(state), {}),
+        keep=lambda epoch, state: checkpoint.keep(epoch, lambda path: save_classifier(path, whole(state), {})),
     )  # fmt: skip
     run.best_state = whole(run.best_state)
     return run
 
 
 def build_loss(job: Job, training: DeviceFaces, precision: torch.dtype) -> Loss:
-    loss = cross_entropy
-    if job.recipe.class_weights == "balanced":
-        loss = WeightedCrossEntropy(balanced_weights(training.labels))
-    if job.teacher is None:
-        return loss
-    network, _ = load_classifier(job.teacher.weights)
-    scores = teacher_scores(network.to(training.images.device), training, precision)
-    return SelfDistillation(scores, alpha=job.teacher.alpha, temperature=job.teacher.temperature, label_loss=loss)
+    weights = balanced_weights(training.labels) if job.recipe.class_weights == "balanced" else None
+    labels: Loss = CrossEntropy(weights, label_smoothing=job.recipe.label_smoothing)
+    mixes, teacher = job.recipe.mixup > 0, job.teacher
+    if isinstance(teacher, Committee):  # it is asked about the mixed images themselves
+        return LiveDistillation(
+            load_teachers(teacher, training.labels.device),
+            alpha=teacher.alpha, temperature=teacher.temperature,
+            label_loss=Mixed(labels) if mixes else labels, precision=precision,
+        )  # fmt: skip
+    if teacher:
+        network, _ = load_classifier(teacher.weights)
+        scores = teacher_scores(network.to(training.images.device), training, precision)
+        labels = SelfDistillation(scores, alpha=teacher.alpha, temperature=teacher.temperature, label_loss=labels)
+    return Mixed(labels) if mixes else labels
 
 
 def describe(job: Job, classifier: Classifier, faces: int) -> dict[str, Any]:
     """What the settings say; goes with the weights and with every number that is measured on them."""
     distilled = {"alpha": job.teacher.alpha, "temperature": job.teacher.temperature} if job.teacher else None
+    if distilled and isinstance(job.teacher, Committee):
+        distilled["teachers"] = len(job.teacher.weights)
     return {
         "dataset": job.dataset,
         "system": job.system,
@@ -196,8 +212,16 @@ def describe(job: Job, classifier: Classifier, faces: int) -> dict[str, Any]:
         "threads": job.threads,
         "training_faces": faces,
         "parameters": sum(parameter.numel() for parameter in classifier.parameters()),
-        "flops": count_flops(classifier.network, job.recipe.input_size),
+        "flops": count_flops(classifier.network, job.recipe.side),
+        **what_it_sees(job.recipe),
+        **team_facts(),
     }
+
+
+def what_it_sees(recipe: Recipe) -> dict[str, Any]:
+    """The crop and the test views, where a network has them."""
+    crop = {"crop": recipe.augment.crop} if recipe.augment.crop else {}
+    return crop | ({"views": recipe.views} if recipe.views != "one" else {})
 
 
 def describe_run(run: Run) -> dict[str, Any]:
@@ -212,9 +236,10 @@ def describe_run(run: Run) -> dict[str, Any]:
 def pflop(recipe: Recipe, facts: dict[str, Any], epochs: int) -> float:
     """What training spent, in 1e15 operations: forward and twice that backward for each face and epoch.
 
-    With features computed once, one forward pass for each face and view; the head's share is left out.
+    Sharpness-aware minimisation does both twice. With features computed once, one forward pass for each face and view;
+    the head's share is left out.
     """
-    passes = 1 + recipe.flip if recipe.features_once else 3 * epochs
+    passes = 1 + recipe.flip if recipe.features_once else 3 * epochs * (2 if recipe.sam else 1)
     return round(passes * int(facts["training_faces"]) * int(facts["flops"]) / 1e15, 4)
 
 

@@ -13,19 +13,37 @@ from fer.models.classifier import predict
 Loss = Callable[[Tensor, Batch], Tensor]
 
 
-def cross_entropy(scores: Tensor, batch: Batch) -> Tensor:
-    """Mean over the batch, in nats."""
-    return F.cross_entropy(scores, batch.labels)
+class CrossEntropy:
+    """Mean over the batch, in nats.
 
+    With class weights each face counts as its class's weight, over the batch's sum of weights. With label smoothing
+    (Szegedy et al. 2016, section 7) a face's target is 1 - e for its label, and e / 7 more for every class.
+    """
 
-class WeightedCrossEntropy:
-    """Each face counts as its class's weight; in nats, over the batch's sum of weights."""
-
-    def __init__(self, weights: Tensor) -> None:
+    def __init__(self, weights: Tensor | None = None, *, label_smoothing: float = 0.0) -> None:
         self.weights = weights  # float32 (7,)
+        self.label_smoothing = label_smoothing
 
     def __call__(self, scores: Tensor, batch: Batch) -> Tensor:
-        return F.cross_entropy(scores, batch.labels, self.weights)
+        return F.cross_entropy(scores, batch.labels, self.weights, label_smoothing=self.label_smoothing)
+
+
+cross_entropy = CrossEntropy()
+
+
+class Mixed:
+    """A loss of mixup's batches: `share` of it with each image's own label, the rest with its partner's.
+
+    For losses that are linear in the target this is the loss with the mixed target, but for a constant.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+
+    def __call__(self, scores: Tensor, batch: Batch) -> Tensor:
+        if batch.partner is None:
+            return self.loss(scores, batch)
+        return batch.share * self.loss(scores, batch) + (1 - batch.share) * self.loss(scores, batch.partners)
 
 
 def balanced_weights(labels: Tensor) -> Tensor:

@@ -39,3 +39,9 @@ def by_name(recipe: Recipe, groups: list[dict[str, Any]]) -> optim.Optimizer:
     if recipe.optimiser == "adagrad":
         return optim.Adagrad(groups, lr=rate, foreach=True)
     return optim.RMSprop(groups, lr=rate, foreach=True)
+
+
+def set_rate(optimiser: optim.Optimizer, rate: float) -> None:
+    """The next step's rate; each group's is its share of it."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["rate_factor"]

@@ -14,11 +14,10 @@ from fer.training.loop import Epoch
 class Display:
     """`report` may be called from any thread."""
 
-    def __init__(self, epochs: dict[int, int], system: str) -> None:
-        self.epochs = epochs
-        self.system = system
+    def __init__(self, epochs: dict[str, int]) -> None:
+        self.epochs = epochs  # that each run gets, by its name
         self.console = Console(file=sys.stderr)
-        self.started: dict[int, tuple[float, int]] = {}
+        self.started: dict[str, tuple[float, int]] = {}
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -27,7 +26,7 @@ class Display:
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self.tasks: dict[int, TaskID] = {}
+        self.tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -38,30 +37,28 @@ class Display:
     ) -> None:
         self.progress.stop()
 
-    def report(self, seed: int, done: int, share: float, epoch: Epoch | None) -> None:
+    def report(self, run: str, done: int, share: float, epoch: Epoch | None) -> None:
         """`done` epochs and a share of the next one; with an epoch's line once it has ended."""
         if not self.console.is_terminal:
             if epoch:
-                self.log(seed, epoch)
+                self.log(run, epoch)
             return
-        if seed not in self.tasks:
-            self.tasks[seed] = self.progress.add_task(
-                f"{self.system} seed {seed}", total=self.epochs[seed], epoch=done, figures=""
-            )
-        self.progress.update(self.tasks[seed], completed=done + share, epoch=min(done + 1, self.epochs[seed]))
+        if run not in self.tasks:
+            self.tasks[run] = self.progress.add_task(run, total=self.epochs[run], epoch=done, figures="")
+        self.progress.update(self.tasks[run], completed=done + share, epoch=min(done + 1, self.epochs[run]))
         if epoch:
-            self.progress.update(self.tasks[seed], figures=figures(epoch))
+            self.progress.update(self.tasks[run], figures=figures(epoch))
 
-    def log(self, seed: int, epoch: Epoch) -> None:
+    def log(self, run: str, epoch: Epoch) -> None:
         """One line with the time that is left, from the epochs that this process saw."""
         now = time.monotonic()
-        start, first = self.started.setdefault(seed, (now, epoch.epoch))
+        start, first = self.started.setdefault(run, (now, epoch.epoch))
         left = ""
         if epoch.epoch > first:
-            seconds = (now - start) / (epoch.epoch - first) * (self.epochs[seed] - epoch.epoch)
+            seconds = (now - start) / (epoch.epoch - first) * (self.epochs[run] - epoch.epoch)
             left = f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"
         print(
-            f"{self.system} seed {seed} epoch {epoch.epoch}/{self.epochs[seed]} {figures(epoch)}{left}",
+            f"{run} epoch {epoch.epoch}/{self.epochs[run]} {figures(epoch)}{left}",
             file=sys.stderr,
             flush=True,
         )

@@ -13,7 +13,9 @@ from fer.determinism import pick_device
 from fer.errors import UserError
 from fer.training.checkpoint import checkpoint_for
 from fer.training.job import Job, Report, run_job
+from fer.training.loop import nothing
 from fer.training.progress import Display
+from fer.training.team import in_team, is_leader, joined
 from fer.training.watchdog import die_with_parent
 
 
@@ -22,22 +24,33 @@ class TrainingError(UserError):
 
 
 def train_seeds(jobs: list[Job], *, workers: int | str) -> None:
-    """Every job's weights and history under its `out`. Raises TrainingError if a worker process dies."""
-    count = worker_count(jobs, workers)
-    with Display({job.seed: job.recipe.epochs for job in jobs}, jobs[0].system) as display:
+    """Every job's weights and history under its `out`, one after another in a team that torchrun started.
+
+    Raises TrainingError if a worker process dies, TeamError if one of the team does.
+    """
+    with joined(jobs[0].device):
+        train_all(jobs, worker_count(jobs, workers))
+        for job in jobs:
+            with checkpoint_for(job.facts()) as checkpoint:
+                checkpoint.remove()
+
+
+def train_all(jobs: list[Job], count: int) -> None:
+    if not is_leader():
+        for job in jobs:
+            run_job(job, nothing)
+        return
+    with Display({job.name: job.recipe.epochs for job in jobs}) as display:
         if count == 1:
             for job in jobs:
                 run_job(job, display.report)
         else:
             run_side_by_side(jobs, count, display.report)
-    for job in jobs:
-        with checkpoint_for(job.facts()) as checkpoint:
-            checkpoint.remove()
 
 
 def worker_count(jobs: list[Job], workers: int | str) -> int:
-    """One process on a GPU; on the CPU as many as there are cores for `threads` each."""
-    if pick_device(jobs[0].device).type == "cuda":
+    """One process on a GPU and in a team; on the CPU as many as there are cores for `threads` each."""
+    if in_team() or pick_device(jobs[0].device).type == "cuda":
         return 1
     wanted = max(1, usable_cores() // jobs[0].threads) if workers == "auto" else int(workers)
     return min(wanted, len(jobs))

@@ -12,9 +12,16 @@ INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
 
 def die_with_dvc(poll_seconds: float = 0.5) -> None:
-    """Ends this process soon after the DVC that started it is gone. Without DVC it does nothing."""
-    if "DVC_STAGE" in os.environ:
-        watch(launcher(psutil.Process()), poll_seconds)
+    """Ends this process soon after the DVC that started it is gone. Without DVC it does nothing.
+
+    Between a process of a team and DVC stands torchrun: each is watched.
+    """
+    if "DVC_STAGE" not in os.environ:
+        return
+    parent = launcher(psutil.Process())
+    watch(parent, poll_seconds)
+    if "TORCHELASTIC_RUN_ID" in os.environ and parent:
+        watch(launcher(parent), poll_seconds)
 
 
 def die_with_parent(poll_seconds: float = 0.5) -> None:

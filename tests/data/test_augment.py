@@ -193,7 +193,8 @@ def test_order_is_warp_erasing_brightness_contrast() -> None:
 
 
 def test_seed_decides_the_draws() -> None:
-    first, again, other = drawn(EVERYTHING, 30), drawn(EVERYTHING, 30), drawn(EVERYTHING, 30, seed=1)
+    augmentation = EVERYTHING.model_copy(update={"crop": 40})
+    first, again, other = drawn(augmentation, 30), drawn(augmentation, 30), drawn(augmentation, 30, seed=1)
     for field in fields(Draws):
         assert torch.equal(getattr(first, field.name), getattr(again, field.name))
         assert not torch.equal(getattr(first, field.name), getattr(other, field.name))
@@ -211,8 +212,8 @@ def test_ranges_are_respected_and_reached(ingredient: str) -> None:
 
 
 def test_draws_are_independent_of_each_other() -> None:
-    draws = drawn(EVERYTHING.model_copy(update={"erasing": 1.0}), 5000)
-    columns = torch.cat([getattr(draws, field.name).reshape(5000, -1) for field in fields(Draws)], 1)  # (5000, 11)
+    draws = drawn(EVERYTHING.model_copy(update={"erasing": 1.0, "crop": 40}), 5000)
+    columns = torch.cat([getattr(draws, field.name).reshape(5000, -1) for field in fields(Draws)], 1)  # (5000, 13)
     correlation = torch.corrcoef(columns.T) - torch.eye(columns.shape[1])
     assert correlation.abs().max() < 0.06
 
@@ -245,3 +246,27 @@ def test_draws_move_to_a_device() -> None:
 def test_values_out_of_range_are_named(values: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match=next(iter(values))):
         Augment(**values)  # type: ignore[arg-type]
+
+
+def test_crops_are_squares_of_the_face_anywhere_with_equal_odds() -> None:
+    augmentation = Augment(crop=44)
+    faces, draws, mirrored = noise(3000), drawn(augmentation, 3000), every_other(3000)
+    crops = augment(faces, mirrored, draws, augmentation)
+    assert crops.shape == (3000, 1, 44, 44)
+    places = torch.zeros(5, 5)
+    for place in range(200):
+        face = faces[place].flip(-1) if mirrored[place] else faces[place]
+        left, top = (int(share * 5) for share in draws.corner[place].tolist())
+        assert torch.equal(crops[place], face.float()[:, top : top + 44, left : left + 44])
+    for left, top in (draws.corner * 5).long().tolist():
+        places[top, left] += 1
+    assert places.min() > 3000 / 25 * 0.7
+
+
+def test_a_crop_changes_no_other_draw() -> None:
+    without, with_crop = drawn(EVERYTHING, 30), drawn(EVERYTHING.model_copy(update={"crop": 40}), 30)
+    assert all(
+        torch.equal(getattr(without, field.name), getattr(with_crop, field.name))
+        for field in fields(Draws)
+        if field.name != "corner"
+    )

@@ -1,8 +1,9 @@
 """Batches: every face once, mirrored where they say so, in an order that the seed alone decides."""
 
+import pytest
 import torch
 
-from fer.data.batches import DeviceFeatures, training_batches
+from fer.data.batches import Batch, DeviceFeatures, batch_count, training_batches
 from fer.emotions import Emotion, Split
 from fer.params import Augment
 from tests.training.test_loop import recipe, toy_faces
@@ -23,6 +24,11 @@ def test_every_face_once_but_for_a_last_one_alone() -> None:
     index = torch.cat([batch[2] for batch in batches()])
     assert len(index) == len(set(index.tolist())) == 40
     assert len(torch.cat([batch[2] for batch in batches(batch_size=7)])) == 41
+
+
+@pytest.mark.parametrize("size", [2, 7, 8, 10, 20, 40, 41, 50])
+def test_batches_are_counted(size: int) -> None:
+    assert batch_count(41, size) == len(batches(batch_size=size))
 
 
 def test_images_labels_and_mirrors_belong_together() -> None:
@@ -72,6 +78,60 @@ def test_features_are_looked_up_by_face_and_mirror() -> None:
         sign = torch.where(batch.mirrored, -1.0, 1.0)
         assert torch.equal(batch.images[:, 0], sign * batch.index)
     assert torch.equal(faces.images, views[0])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
+def test_a_mixed_image_is_its_share_of_two(share: float) -> None:
+    images = torch.tensor([[10.0], [20.0], [40.0]])
+    plain = Batch(images, torch.tensor([0, 3, 6]), torch.tensor([7, 8, 9]), torch.tensor([True, False, False]))
+    mixed = plain.mixed(torch.tensor([2, 0, 1]), share)
+    expected = [share * own + (1 - share) * other for own, other in ((10, 40), (20, 10), (40, 20))]
+    assert mixed.images[:, 0].tolist() == pytest.approx(expected)
+    if share in {0.0, 1.0}:
+        assert mixed.images[:, 0].tolist() == ([10, 20, 40] if share else [40, 10, 20])
+    assert torch.equal(mixed.labels, plain.labels)
+    assert mixed.partners.labels.tolist() == [6, 0, 3]
+    assert mixed.partners.index.tolist() == [9, 7, 8]
+    assert mixed.partners.mirrored.tolist() == [False, True, False]
+
+
+def test_mixup_mixes_the_batches_that_there_were() -> None:
+    shares = []
+    for epoch in range(6):
+        drawn = training_batches(FACES, recipe(batch_size=10, mixup=0.4, epochs=9), seed=1, epoch=epoch)
+        for mixed, (images, labels, index, mirror) in zip(drawn, batches(epoch=epoch), strict=True):
+            assert mixed.partner is not None
+            assert sorted(mixed.partner.tolist()) == list(range(len(index)))
+            assert torch.equal(mixed.labels, labels)
+            assert torch.equal(mixed.index, index)
+            assert torch.equal(mixed.mirrored, mirror)
+            expected = mixed.share * images.float() + (1 - mixed.share) * images[mixed.partner].float()
+            torch.testing.assert_close(mixed.images, expected, rtol=1e-4, atol=1e-3)
+            shares.append(mixed.share)
+    assert len(set(shares)) == 24
+    assert 0 <= min(shares) < 0.2
+    assert 0.8 < max(shares) <= 1
+
+
+def test_the_last_epochs_are_not_mixed() -> None:
+    settings = recipe(batch_size=10, mixup=0.4, mixup_off_epochs=2, epochs=5)
+    mixed = [
+        all(batch.partner is not None for batch in training_batches(FACES, settings, seed=1, epoch=epoch))
+        for epoch in range(5)
+    ]
+    assert mixed == [True, True, True, False, False]
+
+
+def test_a_share_of_the_faces_is_the_same_for_everyone() -> None:
+    first, second = toy_faces(Split.training, 100, 0), toy_faces(Split.training, 100, 0)
+    whole = {(*face.flatten().tolist(), int(label)) for face, label in zip(first.images, first.labels, strict=True)}
+    first.keep_share(0.3)
+    second.keep_share(0.3)
+    assert len(first) == 30
+    assert torch.equal(first.images, second.images)
+    kept = {(*face.flatten().tolist(), int(label)) for face, label in zip(first.images, first.labels, strict=True)}
+    assert len(kept) == 30
+    assert kept < whole
 
 
 def test_merged_disgust_is_anger() -> None:

@@ -6,6 +6,7 @@ import os
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -422,6 +423,12 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def audited(path: Path, folder: Path) -> dict[str, Any]:
+    """What ingest says of a file."""
+    places = (folder / "clean.h5", folder / "rejected.csv", folder / "near_duplicates.csv")
+    return ingest(path, *places, near_duplicate_correlation=0.95)
+
+
 class TestWriteClean:
     def test_writes_what_was_read(self, tmp_path: Path) -> None:
         path = write(tmp_path, HEADER + b"\n".join([*SOUND[:4], b"3,1,Training", b"9,1,Training", *SOUND[4:]]))
@@ -445,7 +452,7 @@ class TestWriteClean:
         }
 
     def test_finds_what_was_planted_in_the_synthetic_file(self, tmp_path: Path, synthetic: Path) -> None:
-        content = ingest(synthetic, tmp_path / "clean.h5", tmp_path / "rejected.csv")
+        content = audited(synthetic, tmp_path)
         assert content["rejected"] == {
             "unreadable_row": 0,
             "unknown_emotion": PLANTED.unknown_emotion,
@@ -463,6 +470,11 @@ class TestWriteClean:
         assert audit["in_training"] == {
             "PublicTest": PLANTED.public_test_copies,
             "PrivateTest": PLANTED.private_test_copies,
+        }
+        assert content["near_duplicates"] == {
+            "correlation": 0.95,
+            "PublicTest": {"faces": PLANTED.public_test_copies, "mirrored": 0},
+            "PrivateTest": {"faces": PLANTED.private_test_copies + PLANTED.mirrored, "mirrored": PLANTED.mirrored},
         }
         with open_store(tmp_path / "clean.h5") as store:
             assert read_split(store, Split.public_test).in_training.sum() == PLANTED.public_test_copies
@@ -487,7 +499,7 @@ class TestWriteClean:
         assert before.in_training == {"PublicTest": 1, "PrivateTest": 0}
 
     def test_content_for_json_names_every_split_class_and_reason(self, tmp_path: Path, synthetic: Path) -> None:
-        content = ingest(synthetic, tmp_path / "clean.h5", tmp_path / "rejected.csv")
+        content = audited(synthetic, tmp_path)
         assert json.loads(json.dumps(content)) == content
         assert list(content["kept"]) == [split.value for split in Split]
         assert all(tuple(counts) == EMOTION_NAMES for counts in content["class_counts"].values())
@@ -546,7 +558,7 @@ class TestWriteClean:
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     folder = tmp_path_factory.mktemp("real")
-    return ingest(Path(str(REAL_CSV)), folder / "clean.h5", folder / "rejected.csv")
+    return audited(Path(str(REAL_CSV)), folder)
 
 
 @pytest.mark.skipif(REAL_CSV is None, reason="FER2013_CSV does not name the competition's file")

@@ -167,14 +167,14 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch:
     path.write_text("old")
     drawn = 0
 
-    def failing(emotion: Emotion, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    def failing(units: ActionUnits, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
         nonlocal drawn
         drawn += 1
         if drawn > 5:
             raise OSError("disk full")
-        return draw_face(emotion, rng)
+        return draw_expression(units, rng)
 
-    monkeypatch.setattr(synthetic, "draw_face", failing)
+    monkeypatch.setattr(synthetic, "draw_expression", failing)
     with pytest.raises(OSError, match="disk full"):
         write_synthetic_csv(path, seed=1, faces=FACES)
     assert path.read_text() == "old"

@@ -11,7 +11,11 @@ from PIL import Image
 
 from fer.emotions import Split
 from fer.evaluation import figures, plots_data
+from fer.evaluation.calibration import pooled_reliability
+from fer.evaluation.crowd import LEVELS
+from fer.evaluation.metrics import TEST_SETS
 from fer.evaluation.plots_data import EpochScore
+from tests.evaluation.test_metrics import both
 
 COUNTS = np.random.default_rng(0).integers(1, 50, (7, 7))
 LABELS = {split: np.random.default_rng(1).integers(0, 7, 90).astype(np.uint8) for split in Split}
@@ -23,13 +27,22 @@ HISTORY = [
     for split in ("train", "validation")
 ]
 SCORES = {"accuracy": 0.6, "accuracy_low": 0.55, "accuracy_high": 0.65}
-SETS = dict.fromkeys(("PublicTest", "PrivateTest", "PrivateTest_leak_free"), SCORES)
+SETS: dict[str, Any] = {
+    **dict.fromkeys(TEST_SETS, SCORES),
+    "leaks": {
+        "exact_copies": {"faces": 8} | SCORES,
+        "near_duplicates": {"faces": 0} | dict.fromkeys(SCORES),
+        "clean": {"faces": 82} | SCORES,
+    },
+    "crowd": {"by_votes": {level: {"faces": 9, "accuracy_label": 0.6} for level in LEVELS}},
+}
 SUMMARY: dict[str, Any] = {
     "systems": {
         "a": {"seeds": 1, "reported": {"accuracy": 0.58, "split": "PublicTest"}, **SETS},
         "b": {"seeds": 2, "reported": None, **SETS},
         "absent": {"seeds": 0, "reported": None},
-    }
+    },
+    "label_noise": {"PrivateTest": {"by_votes": {level: {"faces": 9, "agreement": 0.7} for level in LEVELS}}},
 }
 FIGURES: dict[str, Callable[[Path], None]] = {
     "curves": lambda path: figures.curves(HISTORY, path),
@@ -37,6 +50,10 @@ FIGURES: dict[str, Callable[[Path], None]] = {
     "class_accuracy": lambda path: figures.class_accuracy(COUNTS, path),
     "class_distribution": lambda path: figures.class_distribution(LABELS, path),
     "sample_faces": lambda path: figures.sample_faces(IMAGES, LABELS[Split.training], path),
+    "near_duplicates": lambda path: figures.near_duplicates([*IMAGES[:7]], [*IMAGES[7:14]], [0.96] * 7, path),
+    "reliability": lambda path: figures.reliability(pooled_reliability([both()]), path),
+    "leaks": lambda path: figures.leaks(SUMMARY, path),
+    "agreement": lambda path: figures.agreement(SUMMARY, path),
     "system_accuracy": lambda path: figures.system_accuracy(SUMMARY, path),
 }
 

@@ -23,7 +23,7 @@ from fer.params import load_params
 from fer.reports import REPORTED, Reported
 from tests.evaluation.test_metrics import predictions
 
-NOTHING: Any = {"reported": {}, "described": {}, "resamples": 10, "bootstrap_seed": 0}
+NOTHING: Any = {"reported": {}, "described": {}, "votes": None, "provenances": {}, "resamples": 10, "bootstrap_seed": 0}
 
 
 PRINTED = Reported(
@@ -54,6 +54,8 @@ def summary() -> dict[str, Any]:
         {"strong": seeds(3.0, 3.5), "weak": seeds(0.5)},
         reported={"strong": PRINTED, "weak": None, "absent": Reported("009", "report 9")},
         described={"strong": describe([run(0, 0.5), run(1, 1.5)])},
+        votes=None,
+        provenances={},
         pairs=[("strong", "weak"), ("strong", "absent")],
         resamples=500,
         bootstrap_seed=0,

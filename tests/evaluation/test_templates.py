@@ -10,11 +10,24 @@ import pytest
 from dvc_render.vega import VegaRenderer  # type: ignore[import-untyped]
 
 from fer.emotions import EMOTION_NAMES, Split
-from fer.evaluation import plots_data
+from fer.evaluation import plots_data, search_plots
+from fer.evaluation.calibration import reliability
 from fer.evaluation.plots_data import EpochScore
+from tests.evaluation.test_figures import SUMMARY
+from tests.evaluation.test_metrics import predictions
+from tests.evaluation.test_search_plots import SPACE, TRIALS
 
 TEMPLATES = Path(__file__).parents[2] / ".dvc" / "plots"
-AXES = {"curves": ("epoch", "loss"), "confusion_share": ("predicted", "actual"), "classes": ("emotion", "faces")}
+AXES = {
+    "curves": ("epoch", "loss"),
+    "confusion_share": ("predicted", "actual"),
+    "classes": ("emotion", "faces"),
+    "reliability": ("confidence", "accuracy"),
+    "leaks": ("accuracy", "system"),
+    "agreement": ("votes", "accuracy"),
+    "search": ("trial", "accuracy"),
+    "parallel_coordinates": ("axis", "position"),
+}
 
 
 def write_table(template: str, path: Path) -> None:
@@ -24,6 +37,17 @@ def write_table(template: str, path: Path) -> None:
         plots_data.write_curve(path, scores, "loss")
     elif template == "confusion_share":
         plots_data.write_confusion(path, np.eye(7, dtype=np.int64))
+    elif template == "reliability":
+        bins = reliability(predictions())
+        plots_data.write_reliability(path, {"as trained": bins, "temperature scaled": bins})
+    elif template == "leaks":
+        plots_data.write_leaks(path, SUMMARY)
+    elif template == "agreement":
+        plots_data.write_agreement(path, SUMMARY)
+    elif template == "search":
+        search_plots.write_trials(path, TRIALS)
+    elif template == "parallel_coordinates":
+        search_plots.write_parallel(path, TRIALS, SPACE)
     else:
         plots_data.write_class_counts(path, {split: np.arange(7, dtype=np.uint8) for split in Split})
 
@@ -62,7 +86,7 @@ def test_dvc_fills_every_anchor_and_the_columns_exist(template: str, tmp_path: P
     content = filled(template, tmp_path)
     points = content.pop("data")["values"]
     assert "DVC_METRIC" not in json.dumps(content)
-    assert fields(content) <= set(points[0]) | {"source"}  # source: the system's folder, from the file's name
+    assert fields(content) <= set(points[0]) | {"source", "calibrated"}  # what the templates calculate
     assert {point["rev"] for point in points} == {"workspace", "HEAD"}
 
 

@@ -15,10 +15,12 @@ from fer.determinism import derived_seed
 from fer.emotions import Split
 from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation
-from fer.params import Recipe
+from fer.params import Augment, Recipe, Schedule
+from fer.training.averaging import Average
 from fer.training.checkpoint import Checkpoint
-from fer.training.loop import Epoch, Run, learning_rate, train
-from fer.training.losses import cross_entropy
+from fer.training.loop import Epoch, Run, learning_rate, train, validate
+from fer.training.losses import Loss, Mixed, cross_entropy
+from fer.training.optimisers import build_optimiser, set_rate
 
 CPU = torch.device("cpu")
 
@@ -38,7 +40,7 @@ def toy_network() -> Classifier:
     torch.manual_seed(0)
     first = [nn.AvgPool2d(6), nn.Flatten(), nn.Linear(64, 32, bias=False), nn.BatchNorm1d(32), nn.ReLU()]
     layers = nn.Sequential(*first, nn.Dropout(0.1), nn.Linear(32, 7))
-    return Classifier(Normalisation(128.0, 64.0), layers)
+    return Classifier(Normalisation(128.0, 64.0), layers)  # scales what is smaller to its own 48 pixels
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -60,11 +62,12 @@ def run(folder: Path, *, stop_after: int | None = None, **changes: Any) -> tuple
         if stop_after is not None and done == stop_after and share > 0.5:
             raise InterruptedRunError
 
+    loss: Loss = Mixed(cross_entropy) if "mixup" in changes else cross_entropy
     result = train(
         network,
         toy_faces(Split.training, 210, 1),
         toy_faces(Split.public_test, 50, 2),
-        loss=cross_entropy,
+        loss=loss,
         recipe=recipe(**changes),
         seed=3,
         precision=torch.float32,
@@ -92,6 +95,66 @@ def test_an_interrupted_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
         assert torch.equal(whole.best_state[name], continued.best_state[name]), name
+
+
+SCHEDULED = {"learning_rate_decay": 1.0, "schedule": Schedule(shape="cosine", warm_up=1.0)}
+
+
+OPTIONS = {
+    "schedule": SCHEDULED,
+    "crop": {"augment": Augment(crop=40, rotation=5.0)},
+    "ema": {"ema": 0.9},
+    "mixup": {"mixup": 0.4, "mixup_off_epochs": 1},
+    "sam": {"sam": 0.05},
+    "all": SCHEDULED | {"augment": Augment(crop=40), "ema": 0.95, "mixup": 0.4, "sam": 0.05, "optimiser": "sgd"},
+}
+
+
+@pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
+def test_with_any_option_an_interrupted_run_ends_in_the_same_bytes(tmp_path: Path, changes: dict[str, Any]) -> None:
+    whole, network = run(tmp_path / "whole", **changes)
+    plain, _ = run(tmp_path / "plain")
+    assert whole.history != plain.history
+    with pytest.raises(InterruptedRunError):
+        run(tmp_path / "cut", stop_after=2, **changes)
+    continued, again = run(tmp_path / "cut", **changes)
+    assert continued.history == whole.history
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+        assert torch.equal(whole.best_state[name], continued.best_state[name]), name
+
+
+def test_the_average_is_what_is_validated_and_kept(tmp_path: Path) -> None:
+    """Against a plain loop that averages beside itself."""
+    result, network = run(tmp_path, epochs=2, ema=0.9)
+    plain = toy_network()
+    average, updates = Average(plain, 0.9), 0
+    optimiser = build_optimiser(recipe(), plain)
+    for number in range(2):
+        set_rate(optimiser, 0.01 * 0.9**number)
+        torch.manual_seed(derived_seed(3, "layers", number))
+        plain.train()
+        for batch in training_batches(toy_faces(Split.training, 210, 1), recipe(), seed=3, epoch=number):
+            optimiser.zero_grad()
+            F.cross_entropy(plain(batch.images), batch.labels).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            average.update(plain)
+            updates += 1
+        accuracy = validate(average.network, toy_faces(Split.public_test, 50, 2), torch.float32)[1]
+        assert result.history[number].validation_accuracy == accuracy
+    assert updates == average.updates == 2 * 11
+    assert result.best is not None
+    kept = result.best_state["network.6.weight"]
+    if result.best.epoch == 2:
+        torch.testing.assert_close(kept, average.network.state_dict()["network.6.weight"], rtol=1e-4, atol=1e-5)
+    assert not torch.equal(kept, network.state_dict()["network.6.weight"])
+
+
+def test_mixed_batches_count_both_labels_by_their_shares(tmp_path: Path) -> None:
+    result, _ = run(tmp_path, epochs=12, mixup=0.4, mixup_off_epochs=2)
+    assert result.history[-1].train_accuracy > result.history[-3].train_accuracy  # pure faces are easier to name
+    assert result.best is not None
+    assert result.best.validation_accuracy > 0.9
 
 
 def test_same_seed_same_run_other_seed_other_run(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.utils.class_weight import compute_class_weight
+from torch import nn
 
 from fer.data.batches import Batch, training_batches
 from fer.emotions import Split
 from fer.training.losses import (
+    CrossEntropy,
+    Mixed,
     SelfDistillation,
-    WeightedCrossEntropy,
     balanced_weights,
     cross_entropy,
     teacher_scores,
@@ -43,12 +45,32 @@ def test_weighted_cross_entropy_by_hand() -> None:
     weights = torch.tensor([1.0, 2.0, 1.0, 1.0, 4.0, 1.0, 1.0])
     each = -torch.log_softmax(scores, 1)[torch.arange(3), torch.tensor([1, 4, 0])]
     expected = (2 * each[0] + 4 * each[1] + each[2]) / 7
-    torch.testing.assert_close(WeightedCrossEntropy(weights)(scores, batch([1, 4, 0])), expected)
+    torch.testing.assert_close(CrossEntropy(weights)(scores, batch([1, 4, 0])), expected)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.7])
+def test_label_smoothing_by_hand_and_torchs(smoothing: float) -> None:
+    scores = torch.randn(3, 7, generator=torch.Generator().manual_seed(6))
+    labels = torch.tensor([1, 4, 0])
+    target = (1 - smoothing) * F.one_hot(labels, 7) + smoothing / 7
+    value = CrossEntropy(label_smoothing=smoothing)(scores, batch(labels.tolist()))
+    torch.testing.assert_close(value, -(target * scores.log_softmax(1)).sum(1).mean())
+    torch.testing.assert_close(value, nn.CrossEntropyLoss(label_smoothing=smoothing)(scores, labels))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0, 0.3])
+def test_the_loss_of_a_mixed_batch_is_that_of_the_mixed_target(share: float) -> None:
+    scores = torch.randn(3, 7, generator=torch.Generator().manual_seed(8))
+    labels, partner = torch.tensor([1, 4, 0]), torch.tensor([2, 0, 1])
+    target = share * F.one_hot(labels, 7) + (1 - share) * F.one_hot(labels[partner], 7)
+    value = Mixed(cross_entropy)(scores, batch(labels.tolist()).mixed(partner, share))
+    torch.testing.assert_close(value, F.cross_entropy(scores, target))
+    torch.testing.assert_close(Mixed(cross_entropy)(scores, batch([1, 4, 0])), cross_entropy(scores, batch([1, 4, 0])))
 
 
 def test_distillation_weighs_the_labels_alone() -> None:
     scores = torch.randn(2, 7, generator=torch.Generator().manual_seed(4))
-    heavy = WeightedCrossEntropy(torch.tensor([9.0, 1, 1, 1, 1, 1, 1]))
+    heavy = CrossEntropy(torch.tensor([9.0, 1, 1, 1, 1, 1, 1]))
     teacher = torch.stack([scores, scores])  # the student agrees: the divergence is 0
     loss = SelfDistillation(teacher, alpha=0.8, temperature=1.0, label_loss=heavy)
     labelled = batch([0, 1])

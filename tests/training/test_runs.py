@@ -114,7 +114,7 @@ def test_a_killed_worker_is_an_error_and_the_next_call_goes_on(store: Path, tmp_
 
 
 def test_kept_weights_stand_beside_the_best_and_survive_an_interruption(store: Path, tmp_path: Path) -> None:
-    def stopped(_seed: int, done: int, _share: float, epoch: object) -> None:
+    def stopped(_run: str, done: int, _share: float, epoch: object) -> None:
         if epoch and done == 3:
             raise KeyboardInterrupt
 

@@ -118,7 +118,7 @@ def test_what_is_frozen_when(stages: int | None, every: int | None, epoch: int, 
 
 
 def test_a_thawing_run_that_was_interrupted_ends_in_the_same_bytes(store: Path, tmp_path: Path, weights: Path) -> None:
-    def stop(_seed: int, done: int, _share: float, epoch: object) -> None:
+    def stop(_run: str, done: int, _share: float, epoch: object) -> None:
         if epoch and done == 2:
             raise KeyboardInterrupt
 

@@ -1,0 +1,82 @@
+"""Runs the benchmarks, each in a process of its own, and writes benchmarks/RESULTS.md from all results there are."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import torch
+
+from benchmarks.measure import NOT_MEASURED, machine
+from fer.determinism import pick_device
+from fer.files import replacing, write_json
+
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results"
+BENCHMARKS = {
+    "training": "Training images a second",
+    "peak": "Share of the measured peak",
+    "time_to_accuracy": "Time to accuracy",
+    "ingest": "Ingest of the real file",
+    "scale": "Ingest at 1, 5 and 10 times the size",
+    "prediction": "Prediction",
+}
+ON_CPU_ONLY = ("ingest", "scale")
+
+
+@click.command(help=__doc__)
+@click.option("--only", type=click.Choice(list(BENCHMARKS)), help="one of them alone")
+@click.option("--here", is_flag=True, hidden=True, help="in this process, without RESULTS.md")
+def main(only: str | None, here: bool) -> None:
+    if here and only:
+        run(only)
+        return
+    for name in [only] if only else list(BENCHMARKS):
+        click.echo(f"{name} ...", err=True)
+        subprocess.run([sys.executable, "-m", "benchmarks", "--only", name, "--here"], check=True)
+    with replacing(FOLDER / "RESULTS.md") as temporary:
+        temporary.write_text(render(), encoding="utf-8")
+
+
+def run(name: str) -> None:
+    device = torch.device("cpu") if name in ON_CPU_ONLY else pick_device("auto")
+    facts = machine(device)  # before it works, so that the load is the others'
+    result = importlib.import_module(f"benchmarks.{name}").measure()
+    if result is None:
+        click.echo(f"{name}: left out, what it measures on is not at hand", err=True)
+        return
+    write_json(RESULTS / device.type / f"{name}.json", {"machine": facts, "result": result})
+
+
+def render() -> str:
+    parts = [
+        "# Benchmarks\n\n`make bench` measures and writes this file; `make bench ONLY=ingest` one part. "
+        "What is compared runs in turn in one process (A B A B); figures are medians, ratios those of the rounds' "
+        "ratios. Raw seconds stand in benchmarks/results.\n"
+    ]
+    for name, title in BENCHMARKS.items():
+        parts.append(f"\n## {title}\n\n{(importlib.import_module(f'benchmarks.{name}').__doc__ or '').strip()}\n")
+        kinds = ("cpu",) if name in ON_CPU_ONLY else ("cpu", "cuda")
+        parts += [part(name, kind) for kind in kinds]
+    return "".join(parts)
+
+
+def part(name: str, kind: str) -> str:
+    path = RESULTS / kind / f"{name}.json"
+    heading = f"\n### {'GPU' if kind == 'cuda' else 'CPU'}\n\n"
+    if not path.exists():
+        return heading + (f"N{NOT_MEASURED[1:]}.\n" if kind == "cuda" else "Not measured.\n")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    facts = content["machine"]
+    text = importlib.import_module(f"benchmarks.{name}").report(content["result"], kind)
+    where = (
+        f"On: {facts['device']}, {facts['cores']} cores, {facts['memory']}; {facts['system']}; {facts['packages']}; "
+        f"commit {facts['commit']}; load before it began {facts['load']}.\n"
+    )
+    return f"{heading}{text}\n{where}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Whether a network's confidence is how often it is right, and what one number, the temperature, mends of it.
+
+Expected calibration error over 15 equal bins of confidence, and temperature scaling: Guo, Pleiss, Sun and Weinberger,
+"On calibration of modern neural networks" (ICML 2017), equations 3 and 9. The confidence is the largest probability.
+The temperature is fitted on PublicTest alone and measured on PrivateTest; it changes no answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from fer.emotions import Split
+from fer.evaluation.metrics import is_correct, log_loss
+from fer.evaluation.predictions import Predictions
+
+BINS = 15
+AS_TRAINED, SCALED = "as trained", "temperature scaled"  # in the order that DVC's plots sort them
+RANGE = (np.log(0.01), np.log(100.0))  # of the temperature's logarithm
+
+
+class Reliability(NamedTuple):
+    """Bins of confidence: ](b - 1) / B, b / B], (B,) each; a bin without faces has a confidence and accuracy of 0."""
+
+    faces: NDArray[np.int64]
+    confidence: NDArray[np.float64]  # the mean of its faces
+    accuracy: NDArray[np.float64]
+
+
+def reliability(predictions: Predictions, bins: int = BINS) -> Reliability:
+    confidence = predictions.probabilities.max(axis=1)  # (N,)
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # (N,)
+    faces = np.bincount(place, minlength=bins)
+    filled = np.maximum(faces, 1)
+    return Reliability(
+        faces,
+        np.bincount(place, weights=confidence, minlength=bins) / filled,
+        np.bincount(place, weights=is_correct(predictions), minlength=bins) / filled,
+    )
+
+
+def expected_calibration_error(bins: Reliability) -> float:
+    """The mean over faces of how far their bin's accuracy is from its confidence (Guo et al., equation 3)."""
+    gaps = np.abs(bins.accuracy - bins.confidence)
+    return float((bins.faces * gaps).sum() / max(bins.faces.sum(), 1))
+
+
+def fit_temperature(predictions: Predictions) -> float:
+    """What the logits are divided by for the least log loss (Guo et al., equation 9), from 0.01 to 100.
+
+    The loss is convex in the temperature's inverse, so that it has one minimum.
+    """
+    fit = minimize_scalar(
+        lambda logarithm: log_loss(scaled(predictions, float(np.exp(logarithm)))),
+        bounds=RANGE, method="bounded", options={"xatol": 1e-6},
+    )  # fmt: skip
+    return round(float(np.exp(fit.x)), 4)
+
+
+def scaled(predictions: Predictions, temperature: float) -> Predictions:
+    return replace(predictions, logits=predictions.logits / np.float32(temperature))
+
+
+def measure_calibration(splits: Mapping[Split, Predictions]) -> dict[str, Any]:
+    """One seed on PrivateTest: error and log loss as trained (`before`) and divided by PublicTest's temperature."""
+    temperature = fit_temperature(splits[Split.public_test])
+    private = splits[Split.private_test]
+    return {
+        "temperature": temperature,
+        "before": calibration_scores(private),
+        "after": calibration_scores(scaled(private, temperature)),
+    }
+
+
+def calibration_scores(predictions: Predictions) -> dict[str, float]:
+    return {
+        "ece": expected_calibration_error(reliability(predictions)),
+        "log_loss": log_loss(predictions),
+        "confidence": float(predictions.probabilities.max(axis=1).mean()),
+    }
+
+
+def pooled_reliability(runs: Sequence[Mapping[Split, Predictions]]) -> dict[str, Reliability]:
+    """All seeds' PrivateTest faces in one set of bins, as trained and scaled by each seed's own temperature."""
+    private = [run[Split.private_test] for run in runs]
+    after = [scaled(run[Split.private_test], fit_temperature(run[Split.public_test])) for run in runs]
+    both = zip((AS_TRAINED, SCALED), (private, after), strict=True)
+    return {name: pool([reliability(run) for run in of]) for name, of in both}
+
+
+def pool(parts: list[Reliability]) -> Reliability:
+    """Bins of several sets of faces as those of their union."""
+    faces = np.sum([part.faces for part in parts], axis=0)
+    filled = np.maximum(faces, 1)
+    return Reliability(
+        faces,
+        np.sum([part.faces * part.confidence for part in parts], axis=0) / filled,
+        np.sum([part.faces * part.accuracy for part in parts], axis=0) / filled,
+    )

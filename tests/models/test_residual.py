@@ -1,0 +1,77 @@
+"""Residual networks: their layers, their sizes with every option, and the blur against a plain filter."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from fer.models.residual import BlurPool2d
+from fer.models.zoo import build, count_flops
+
+IMAGES = torch.randn(2, 1, 44, 44, generator=torch.Generator().manual_seed(0))
+
+
+def size(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_resnet18_has_the_size_of_its_paper() -> None:
+    """torchvision's ResNet-18 but for the stem (3x3 instead of 7x7, one channel) and the scores (7)."""
+    torchvisions = 11_689_512
+    stem, scores = 64 * 3 * 49 - 64 * 9, 1000 * 513 - 7 * 513
+    assert size(build("resnet18_cifar")) == torchvisions - stem - scores
+
+
+def test_flops_of_resnet18_counted_by_hand() -> None:
+    sides, filters = (44, 22, 11, 6), (64, 128, 256, 512)
+    convolutions = 18 * 64 * 44**2 + 4 * 18 * 64 * 64 * 44**2
+    for side, before, after in zip(sides[1:], filters, filters[1:], strict=False):
+        convolutions += side**2 * (18 * before * after + 3 * 18 * after * after + 2 * before * after)
+    assert count_flops(build("resnet18_cifar", side=44), 44) == convolutions + 2 * 512 * 7
+
+
+@pytest.mark.parametrize(
+    ("layers", "parameters"),
+    [
+        (
+            {"squeeze_excitation": True},
+            11_171_271 + 2 * sum(2 * c * c // 16 + c + c // 16 for c in (64, 128, 256, 512)),
+        ),
+        ({"stochastic_depth": 0.2}, 11_171_271),
+        ({"blur_pooling": True}, 11_171_271),
+        ({"dropout": 0.3}, 11_171_271),
+        ({"width": 0.125}, 176_063),
+        ({"width": 2.0}, 44_657_543),
+    ],
+)
+def test_every_option_builds_and_counts(layers: dict[str, float], parameters: int) -> None:
+    network = build("resnet18_cifar", layers=layers, side=44)
+    assert size(network) == parameters
+    if parameters < 12_000_000:
+        assert network(IMAGES).shape == (2, 7)
+
+
+def test_blur_is_the_binomial_filter_with_the_edge_repeated() -> None:
+    for side in (6, 7):
+        maps = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(side))
+        line = torch.tensor([1.0, 2.0, 1.0]) / 4
+        kernel = (line[:, None] * line).expand(3, 1, 3, 3)
+        expected = F.conv2d(F.pad(maps, (1, 1, 1, 1), mode="replicate"), kernel, stride=2, groups=3)
+        torch.testing.assert_close(BlurPool2d()(maps), expected)
+
+
+def test_stochastic_depth_grows_with_depth_and_ends_in_evaluation() -> None:
+    torch.manual_seed(0)
+    network = build("resnet18_cifar", layers={"stochastic_depth": 0.4, "width": 0.125}, side=44)
+    dropped = [layer.p for layer in network.modules() if type(layer).__name__ == "StochasticDepth"]
+    assert dropped == pytest.approx([0.05 * block for block in range(1, 9)])
+    assert not torch.equal(network(IMAGES), network(IMAGES))
+    network.eval()
+    assert torch.equal(network(IMAGES), network(IMAGES))
+
+
+def test_vgg8_has_eight_convolutions_and_takes_any_side() -> None:
+    network = build("vgg8", side=44)
+    assert sum(isinstance(layer, nn.Conv2d) for layer in network.modules()) == 8
+    assert size(network) == size(build("vgg8", side=64))
+    assert network(IMAGES).shape == (2, 7)
