@@ -75,14 +75,15 @@ def test_occlusion_is_the_plain_loop() -> None:
     torch.testing.assert_close(occlusion(network, IMAGES[:2], CLASSES[:2]), lost / covers, atol=1e-5, rtol=1e-4)
 
 
-def toy(weight: float) -> nn.Sequential:
+def toy(weight: float) -> Classifier:
     """A 16x16 mean as a convolution, then class 0's score: `weight` times the mean of the three by three map."""
     convolution = nn.Conv2d(1, 1, 16, stride=16, bias=False)
     nn.init.constant_(convolution.weight, 1 / 256)
     scores = nn.Linear(9, 7, bias=False)
     nn.init.zeros_(scores.weight)
     nn.init.constant_(scores.weight[0], weight)
-    return nn.Sequential(convolution, nn.ReLU(inplace=True), nn.Flatten(), scores)
+    network = nn.Sequential(convolution, nn.ReLU(inplace=True), nn.Flatten(), scores)
+    return Classifier(Normalisation(), network)
 
 
 @pytest.mark.parametrize("weight", [2.0, -2.0])
