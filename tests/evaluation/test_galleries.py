@@ -26,11 +26,11 @@ def table() -> Predictions:
     for place, (_, answer, second, lead) in enumerate(rows):
         logits[place, answer], logits[place, second] = lead, 0.0
     labels = np.array([row[0] for row in rows], np.uint8)
-    return Predictions(logits, labels, np.arange(50, 55), np.zeros(5, np.bool_))
+    return Predictions(logits, labels, np.arange(50, 55), np.zeros(5, np.bool_), np.zeros(5, np.bool_))
 
 
 def chosen(name: str) -> list[int]:
-    return [int(place) for place in GALLERIES[name].choose(table())]
+    return [int(row) for row in GALLERIES[name].choose(table())]
 
 
 def test_the_surest_mistakes_come_first() -> None:

@@ -50,7 +50,7 @@ def trained(tmp_path: Path) -> Path:
         }  # fmt: skip
         save_classifier(tmp_path / "models" / f"{seed}.safetensors", state, provenance)
         logits = rng.normal(size=(21, 7)).astype(np.float32)
-        answers = Predictions(logits, of_split.labels, of_split.rows, of_split.in_training)
+        answers = Predictions(logits, of_split.labels, of_split.rows, of_split.in_training, of_split.in_training)
         both = {Split.public_test: answers, Split.private_test: answers}
         write_predictions(tmp_path / "predictions" / f"{seed}.safetensors", both, provenance)
     return tmp_path
