@@ -13,6 +13,7 @@ from fer.emotions import EMOTION_NAMES, Split
 from fer.evaluation import plots_data, search_plots
 from fer.evaluation.calibration import reliability
 from fer.evaluation.plots_data import EpochScore
+from fer.interpretability.explain import write_faithfulness
 from tests.evaluation.test_figures import SUMMARY
 from tests.evaluation.test_metrics import predictions
 from tests.evaluation.test_search_plots import SPACE, TRIALS
@@ -27,6 +28,7 @@ AXES = {
     "agreement": ("votes", "accuracy"),
     "search": ("trial", "accuracy"),
     "parallel_coordinates": ("axis", "position"),
+    "faithfulness": ("pixels", "probability"),
 }
 
 
@@ -46,6 +48,8 @@ def write_table(template: str, path: Path) -> None:
         plots_data.write_agreement(path, SUMMARY)
     elif template == "search":
         search_plots.write_trials(path, TRIALS)
+    elif template == "faithfulness":
+        write_faithfulness(path, {name: np.array([[1.0, 0.5, 0.0]]) for name in ("saliency", "random_pixels")})
     elif template == "parallel_coordinates":
         search_plots.write_parallel(path, TRIALS, SPACE)
     else:

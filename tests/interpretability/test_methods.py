@@ -142,7 +142,7 @@ def test_deletion_of_the_one_pixel_drops_at_once_and_insertion_rises_at_once() -
     assert (found.insertion[0, 1:] > 0.99).all()
     worst = faithfulness.curves(one_pixel(), lone_pixel(), torch.tensor([0]), -maps, steps=8)
     assert (worst.deletion[0, :-1] > 0.99).all()
-    assert faithfulness.area(found.deletion)[0] < 0.2
+    assert faithfulness.area(found.deletion)[0] < 0.25
     assert faithfulness.area(worst.deletion)[0] > 0.8
 
 
