@@ -9,7 +9,8 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,7 @@ PUBLIC_FACES = "synthetic"  # the drawn faces of the page that stands in git, be
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 SET_NAMES = ("PublicTest", "PrivateTest", "leak-free", "no near-copies")
 SET_CLASSES = dict(zip(TEST_SETS, "abcd", strict=False))
+ENDS = ("low", "high")
 SHOWN_FACES = 6  # of a gallery
 
 
@@ -159,6 +161,7 @@ def results(material: Material) -> Section:
     """Printed in the report and ours on every test set, with the intervals as small bars."""
     sets = dict(zip(TEST_SETS, SET_NAMES, strict=False))
     rows = []
+    low, high = span(material.measured.values())
     for name, entry in material.measured.items():
         values = [
             svg.Dot(
@@ -171,10 +174,12 @@ def results(material: Material) -> Section:
         ]
         reported = entry["reported"]
         cells = dict(zip(HEADER, result_row(name, entry), strict=True))
-        rows.append((name, svg.dots(values, reported["accuracy"] if reported else None), *list(cells.values())[1:]))
+        rows.append(
+            (name, svg.dots(values, reported["accuracy"] if reported else None, low, high), *list(cells.values())[1:])
+        )
     waiting = sorted(set(material.summary["systems"]) - set(material.measured))
     body = svg.legend({SET_CLASSES[test_set]: title for test_set, title in sets.items()} | {"cross": "printed"})
-    body += table((HEADER[0], "0 to 100 %, 95 % intervals", *HEADER[1:]), rows)
+    body += table((HEADER[0], f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *HEADER[1:]), rows)
     body += paragraph(
         "Accuracy in per cent, mean ± standard deviation over seeds. <em>Leak-free</em> leaves out the PrivateTest "
         "faces whose pixels also stand in Training. Intervals are bootstrap intervals over faces."
@@ -183,6 +188,13 @@ def results(material: Material) -> Section:
         body += paragraph("Not yet run: {}.", ", ".join(waiting))
     body += Markup("<h3>Pair by pair</h3>") + bullets([sentence(pair) for pair in material.summary["pairs"].values()])
     return Section("results", "Results", body)
+
+
+def span(entries: Collection[Mapping[str, Any]]) -> tuple[float, float]:
+    """Full tenths below and above every interval and printed number."""
+    edges = [entry[name][f"accuracy_{end}"] for entry in entries for name in TEST_SETS if name in entry for end in ENDS]
+    edges += [entry["reported"]["accuracy"] for entry in entries if entry["reported"] and entry["reported"]["accuracy"]]
+    return math.floor(10 * min(edges, default=0.0)) / 10, math.ceil(10 * max(edges, default=1.0)) / 10
 
 
 def audit(material: Material) -> Section:

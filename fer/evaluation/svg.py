@@ -42,27 +42,31 @@ def legend(names: Mapping[str, str]) -> Markup:
     return Markup('<p class="legend">{}</p>').format(Markup(" &ensp; ").join(items))
 
 
-def dots(values: Sequence[Dot], cross: float | None = None) -> Markup:
-    """A strip from 0 to 100 %, a line of it each: interval, dot; a cross for the printed number."""
+def dots(values: Sequence[Dot], cross: float | None, low: float, high: float) -> Markup:
+    """A strip from `low` to `high`, a line of it each: interval, dot; a cross for the printed number."""
     height = 9 * len(values) + 3
-    drawn = [Markup('<line class="rule" x1="{0}" x2="{0}" y1="0" y2="{1}"/>').format(x, height) for x in (0, 80, 160)]
+
+    def x(value: float) -> float:
+        return 160 * (value - low) / (high - low)
+
+    drawn = [Markup('<line class="rule" x1="{0}" x2="{0}" y1="0" y2="{1}"/>').format(at, height) for at in (0, 80, 160)]
     for place, dot in enumerate(values):
         y = 6 + 9 * place
         drawn.append(
             Markup(
                 '<g class="{}"><title>{}: {:.1f} %, 95 % interval {:.1f} to {:.1f}</title>'
-                '<line class="bar" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/><circle cx="{:.1f}" cy="{}" r="3"/></g>'
+                '<line class="bar" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/><circle cx="{:.1f}" cy="{}" r="2.4"/></g>'
             ).format(
                 dot.css,
                 dot.name,
                 100 * dot.value,
                 100 * dot.low,
                 100 * dot.high,
-                160 * dot.low,
-                160 * dot.high,
+                x(dot.low),
+                x(dot.high),
                 y,
                 y,
-                160 * dot.value,
+                x(dot.value),
                 y,
             )
         )
@@ -70,7 +74,7 @@ def dots(values: Sequence[Dot], cross: float | None = None) -> Markup:
         drawn.append(
             Markup(
                 '<g class="cross"><title>printed in the report: {:.4g} %</title><path d="M{:.1f} 1v{}"/></g>'
-            ).format(100 * cross, 160 * cross, height - 2)
+            ).format(100 * cross, x(cross), height - 2)
         )
     return Markup('<svg class="strip" viewBox="-4 0 168 {0}" width="168" height="{0}" role="img">{1}</svg>').format(
         height, join(drawn)
@@ -128,7 +132,7 @@ def chart(
         Markup('<text class="tick mid" x="{}" y="{}">{}</text>').format(left + width / 2, top + height + 29, x_label)
     )
     return Markup(
-        '<figure class="card"><figcaption>{}</figcaption><svg viewBox="0 0 300 186" role="img">{}</svg></figure>'
+        '<figure class="card"><figcaption>{}</figcaption><svg viewBox="0 0 310 186" role="img">{}</svg></figure>'
     ).format(title, join(drawn))
 
 
