@@ -30,7 +30,7 @@ BOTH = {"deletion": SHARE, "insertion": SHARE}
 
 
 def entry(accuracy: float) -> dict[str, Any]:
-    scores = {"accuracy": accuracy, "accuracy_low": accuracy - 0.05, "accuracy_high": accuracy + 0.05}
+    scores: dict[str, Any] = {"accuracy": accuracy, "accuracy_low": accuracy - 0.05, "accuracy_high": accuracy + 0.05}
     scores |= {"accuracy_std": None, "macro_f1": 0.5, "macro_f1_std": None}
     errors = {"ece": 0.1}
     return {
@@ -161,15 +161,15 @@ def browser() -> Any:
     driver.quit()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
 def test_it_reads_well_in_a_browser(browser: webdriver.Chrome, page: Path, width: int, scheme: str) -> None:
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     feature = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
     browser.get(page.as_uri())
-    assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
+    log = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [line for line in log if line["level"] in {"SEVERE", "WARNING"}] == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert (sum(int(part) for part in ground[4:-1].split(",")) > 384) == (scheme == "light")
