@@ -28,7 +28,7 @@ from fer.evaluation import svg
 from fer.evaluation.galleries import GALLERIES
 from fer.evaluation.metrics import TEST_SETS
 from fer.evaluation.predictions import Predictions, read_predictions
-from fer.evaluation.tables import HEADER, result_row, sentence
+from fer.evaluation.tables import HEADER, result_row, sentences_of
 from fer.files import write_text
 from fer.interpretability.explain import read_maps
 from fer.interpretability.figures import LINES, overlay
@@ -186,7 +186,7 @@ def results(material: Material) -> Section:
     )
     if waiting:
         body += paragraph("Not yet run: {}.", ", ".join(waiting))
-    body += Markup("<h3>Pair by pair</h3>") + bullets([sentence(pair) for pair in material.summary["pairs"].values()])
+    body += Markup("<h3>Pair by pair</h3>") + bullets(sentences_of(material.summary))
     return Section("results", "Results", body)
 
 

@@ -43,7 +43,7 @@ def entry(accuracy: float) -> dict[str, Any]:
 def write_numbers(root: Path) -> None:
     metrics, plots = root / "metrics" / "toy", root / "plots" / "toy"
     systems = {INJECTED: entry(0.6), "student": entry(0.7), "absent": {"seeds": 0}}
-    write_json(metrics / "summary.json", {"systems": systems, "pairs": {}, "label_noise": None})
+    write_json(metrics / "summary.json", {"systems": systems, "pairs": {}, "class_weights": {}, "label_noise": None})
     counts = {split: dict.fromkeys(EMOTION_NAMES, 2) for split in Split}
     found = {"duplicate_groups": 1, "conflicting_groups": 0, "in_training": {"PrivateTest": 1, "PublicTest": 0}}
     audit = {"rows": 40, "kept": dict.fromkeys(Split, 14), "rejected": {"constant_image": 2}, "class_counts": counts}
