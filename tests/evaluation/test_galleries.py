@@ -30,7 +30,7 @@ def table() -> Predictions:
 
 
 def chosen(name: str) -> list[int]:
-    return [int(place) for place in GALLERIES[name].choose(table())]
+    return [int(row) for row in GALLERIES[name].choose(table())]
 
 
 def test_the_surest_mistakes_come_first() -> None:
