@@ -114,3 +114,25 @@ def test_every_system_of_the_readme_is_in_params() -> None:
     blocks = re.findall(r"<!-- results:\w+:begin -->(.*?)<!-- results:\w+:end -->", README, flags=re.DOTALL)
     names = {name for block in blocks for name in re.findall(r"^\| (\w+) \|", block, flags=re.MULTILINE)}
     assert names - {"system", "people", "ensemble"} == set(systems)
+
+
+def test_what_the_networks_look_at_is_what_explain_measured() -> None:
+    path = ROOT / "metrics" / "fer2013" / "explain" / "cs231n.json"
+    if not path.exists():
+        pytest.skip("no explanation of the real faces is committed yet")
+    found = json.loads(path.read_text())
+    deletion = {name: f"{100 * of['deletion']['mean']:.1f} %" for name, of in found["faithfulness"].items()}
+    anger, happy, apart = (found["upper_half"]["saliency"][name] for name in ("anger", "happy", "anger_minus_happy"))
+    phrases = (
+        f"first {anger['faces']} PrivateTest faces",
+        f"{deletion['occlusion']} for occlusion, {deletion['saliency']} for saliency",
+        f"{deletion['grad_cam']} for Grad-CAM",
+        f"{deletion['random_pixels']} for random pixels and {deletion['random_blots']} for smooth",
+        f"{100 * anger['mean']:.1f} % lies in the upper half for anger (95 % interval {100 * anger['low']:.1f} to "
+        f"{100 * anger['high']:.1f})",
+        f"{100 - 100 * happy['mean']:.1f} % in the lower half for happiness ({100 - 100 * happy['high']:.1f} to "
+        f"{100 - 100 * happy['low']:.1f})",
+        f"{100 * apart['mean']:.1f} points, {100 * apart['low']:.1f} to {100 * apart['high']:.1f}",
+    )
+    for phrase in phrases:
+        assert phrase in " ".join(README.split()), phrase

@@ -453,6 +453,8 @@ def origin(material: Material) -> Section:
     rows, recipes = [], {}
     for name, entry in material.measured.items():
         runs = [read_json(path)["provenance"] for path in sorted((material.metrics / name).glob("*.json"))]
+        if not runs:  # the ensemble is no training of its own
+            continue
         seeds = ", ".join(str(run["seed"]) for run in runs)
         epochs = ", ".join(str(run["best_epoch"]) for run in runs)
         recipes[name] = {"model": runs[0]["model"], "distil": runs[0]["distil"], **runs[0]["recipe"]}
