@@ -92,7 +92,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     blocks = params["systems"] | params["waiting"]
     params["systems"], params["waiting"] = {name: blocks[name] for name in blocks if name in kept}, {}
     params["systems"]["mobilenet_v2"]["datasets"].append("synthetic")
-    params["ensemble"] |= {"students": [], "systems": sorted(kept)}
+    params["ensemble"]["systems"] = [name for name in params["ensemble"]["systems"] if name in kept]
     params["compare"]["pairs"] = [pair for pair in params["compare"]["pairs"] if kept.issuperset(pair)]
     clone.write_params(params)
     clone.keep_candidates(kept)
