@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from fer.evaluation.report import PUBLIC_FACES, Material, write_public_report, write_report
+from fer.html_report.material import Material
+from fer.html_report.page import PUBLIC_FACES, write_public_report, write_report
 from stages import clear_errors
 
 PATH = click.Path(path_type=Path)

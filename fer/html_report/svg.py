@@ -86,6 +86,7 @@ def chart(
     lines: Sequence[Line],
     *,
     x_label: str,
+    x_steps: int = 4,
     y_range: tuple[float, float] | None = None,
     per_cent: tuple[bool, bool] = (False, False),
     diagonal: bool = False,
@@ -114,8 +115,8 @@ def chart(
                 left - 5, y + 3.5, number(value, per_cent[1])
             )
         )
-    for step in range(5):
-        value, x = x0 + (x1 - x0) * step / 4, left + width * step / 4
+    for step in range(x_steps + 1):
+        value, x = x0 + (x1 - x0) * step / x_steps, left + width * step / x_steps
         drawn.append(
             Markup('<text class="tick mid" x="{:.1f}" y="{}">{}</text>').format(
                 x, top + height + 14, number(value, per_cent[0])

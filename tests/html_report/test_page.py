@@ -12,13 +12,17 @@ from selenium.webdriver.common.by import By
 
 from fer.data.store import Faces, create_store
 from fer.emotions import EMOTION_NAMES, Split
-from fer.evaluation import report, svg
+from fer.evaluation.crowd import LEVELS
 from fer.evaluation.galleries import write_galleries
+from fer.evaluation.leaks import GROUPS, NEAR
 from fer.evaluation.metrics import TEST_SETS
 from fer.evaluation.plots_data import EpochScore, write_class_counts, write_confusion, write_csv, write_curve
 from fer.evaluation.predictions import Predictions, write_predictions
-from fer.evaluation.report import Material, Section, write_report
 from fer.files import write_json
+from fer.html_report import page as page_module
+from fer.html_report import svg
+from fer.html_report.material import Material, Section
+from fer.html_report.page import write_report
 from fer.interpretability import figures
 from fer.interpretability.explain import Explained, write_maps
 from fer.interpretability.methods import METHODS
@@ -33,7 +37,10 @@ def entry(accuracy: float) -> dict[str, Any]:
     scores: dict[str, Any] = {"accuracy": accuracy, "accuracy_low": accuracy - 0.05, "accuracy_high": accuracy + 0.05}
     scores |= {"accuracy_std": None, "macro_f1": 0.5, "macro_f1_std": None}
     errors = {"ece": 0.1}
+    levels = {key: {"accuracy_label": accuracy, "agreement": accuracy, "faces": 2} for key in LEVELS}
+    groups = dict.fromkeys(GROUPS, scores | {"faces": 3}) | {NEAR: dict.fromkeys(scores) | {"faces": 0}}
     return {
+        "crowd": {"by_votes": levels}, "leaks": groups,
         "seeds": 1, "starts_from": "random", "parameters": 5, "flops": 10, "device": "cpu", "verdict": "reached",
         "reported": {"report": "000", "accuracy": 0.61, "split": "PublicTest"},
         "calibration": {"before": errors, "after": errors, "temperature": 1.5},
@@ -43,7 +50,9 @@ def entry(accuracy: float) -> dict[str, Any]:
 def write_numbers(root: Path) -> None:
     metrics, plots = root / "metrics" / "toy", root / "plots" / "toy"
     systems = {INJECTED: entry(0.6), "student": entry(0.7), "absent": {"seeds": 0}}
-    write_json(metrics / "summary.json", {"systems": systems, "pairs": {}, "class_weights": {}, "label_noise": None})
+    crowd = {"agreement": 0.6, "ceiling": 0.8, "by_votes": {key: {"agreement": 0.5} for key in LEVELS}}
+    noise = dict.fromkeys((Split.public_test, Split.private_test), crowd)
+    write_json(metrics / "summary.json", {"systems": systems, "pairs": {}, "class_weights": {}, "label_noise": noise})
     counts = {split: dict.fromkeys(EMOTION_NAMES, 2) for split in Split}
     found = {"duplicate_groups": 1, "conflicting_groups": 0, "in_training": {"PrivateTest": 1, "PublicTest": 0}}
     audit = {"rows": 40, "kept": dict.fromkeys(Split, 14), "rejected": {"constant_image": 2}, "class_counts": counts}
@@ -112,7 +121,19 @@ def test_every_section_is_there_and_the_bytes_are_the_same(material: Material, p
     write_report(material, tmp_path / "again.html")
     assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
     text = page.read_text()
-    for name in ("results", "maps", "faces", "galleries", "confusion", "curves", "calibration", "data", "origin"):
+    for name in (
+        "results",
+        "copies",
+        "noise",
+        "maps",
+        "faces",
+        "galleries",
+        "confusion",
+        "curves",
+        "calibration",
+        "data",
+        "origin",
+    ):
         assert f'<section id="{name}">' in text
 
 
@@ -129,7 +150,7 @@ def test_a_figure_is_one_function(material: Material, tmp_path: Path, monkeypatc
     def more(of: Material) -> Section:
         return Section("more", "One more figure", Markup("<p>{}</p>").format(f"{of.numbers} & more"))
 
-    monkeypatch.setattr(report, "SECTIONS", [*report.SECTIONS, more])
+    monkeypatch.setattr(page_module, "SECTIONS", [*page_module.SECTIONS, more])
     write_report(material, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert '<section id="more">\n<h2>One more figure</h2>\n<p>toy &amp; more</p>' in text
@@ -145,12 +166,14 @@ def test_a_cell_tells_its_faces() -> None:
 def test_what_was_not_measured_is_left_out(material: Material, tmp_path: Path) -> None:
     summary = json.loads((material.metrics / "summary.json").read_text())
     for name in (INJECTED, "student"):
-        del summary["systems"][name]["calibration"]
+        for measured in ("calibration", "leaks", "crowd"):
+            del summary["systems"][name][measured]
+    summary["label_noise"] = None
     bare = Material.of("toy", "none", material.metrics.parent.parent)
     bare.__dict__["summary"] = summary
     write_report(bare, tmp_path / "bare.html")
     text = (tmp_path / "bare.html").read_text()
-    assert all(f'id="{name}"' not in text for name in ("calibration", "faces", "galleries"))
+    assert all(f'id="{name}"' not in text for name in ("calibration", "copies", "noise", "faces", "galleries"))
     assert 'id="results"' in text
 
 
