@@ -84,7 +84,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone = Clone(tmp_path_factory.mktemp("clone"))
     (clone.folder / "dvc.lock").unlink()  # DVC writes all of it after each stage: the whole graph's takes 2 seconds
     params = clone.params()
-    params["datasets"]["synthetic"] |= {"faces": 160, "max_epochs": 6, "epochs": {"mobilenet_v2": 1}, "explain_faces": 1}
+    few = {"faces": 160, "max_epochs": 6, "epochs": {"mobilenet_v2": 1}, "explain_faces": 1}
+    params["datasets"]["synthetic"] |= few
     params["explain"]["systems"] = ["cs231n"]
     params["evaluate"]["resamples"] = 200
     for stage, names in SYSTEMS.items():

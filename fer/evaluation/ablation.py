@@ -104,17 +104,24 @@ def ablation_block(summary: Mapping[str, Any]) -> str:
     variants = summary["variants"]
     if not variants:
         return "Not yet run."
-    base = variants["base"]
-    others = sorted(
-        (name for name in variants if name != "base"), key=lambda name: -variants[name]["PrivateTest"]["difference"]
-    )
-    rows = [row(name, variants[name]) for name in ("base", *others)]
+    rows = [row(name, variants[name]) for name in ordered(variants)]
+    return markdown(HEADER, rows) + "\n\n" + conditions(variants["base"])
+
+
+def ordered(variants: Mapping[str, Any]) -> list[str]:
+    """base, then the others by what they are worth on PrivateTest."""
+    others = sorted(set(variants) - {"base"}, key=lambda name: (-variants[name]["PrivateTest"]["difference"], name))
+    return ["base", *others]
+
+
+def conditions(base: Mapping[str, Any]) -> str:
+    """What the ablation was measured with."""
     recipe = base["recipe"]
     side = recipe.get("input_size", IMAGE_SIZE)
     return (
-        markdown(HEADER, rows) + f"\n\nMeasured with `{base['model']}` at {side}x{side} pixels with "
-        f"{base['parameters']:,} parameters, {base['training_faces']:,} faces of Training, {recipe['epochs']} epochs, "
-        f"{base['PrivateTest']['seeds']} seeds: a small network and a short run, which another one need not follow."
+        f"Measured with {base['model']} at {side}x{side} pixels with {base['parameters']:,} parameters, "
+        f"{base['training_faces']:,} faces of Training, {recipe['epochs']} epochs, {base['PrivateTest']['seeds']} "
+        "seeds: a small network and a short run, which another one need not follow."
     )
 
 

@@ -8,6 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 from fer.emotions import EMOTION_NAMES, Split
+from fer.evaluation.ablation import HEADER as VARIANT_HEADER
+from fer.evaluation.ablation import conditions, ordered
+from fer.evaluation.ablation import row as variant_row
 from fer.evaluation.crowd import LEVELS
 from fer.evaluation.figures import LEAK_NAMES
 from fer.evaluation.metrics import TEST_SETS
@@ -202,6 +205,27 @@ def copies(material: Material) -> Section | None:
     body += svg.legend({css[group]: f"{LEAK_NAMES[group]} ({counts[group]:,} faces)" for group in shown})
     header = ("system", "0 to 100 %, 95 % intervals", *(LEAK_NAMES[group] for group in shown))
     return Section("copies", "Faces that Training has too", body + table(header, rows))
+
+
+def ablation(material: Material) -> Section | None:
+    """What each ingredient is worth alone: accuracy and its paired difference from the plain recipe, as small bars."""
+    path = material.metrics / "ablation.json"
+    variants = read_json(path)["variants"] if path.exists() else {}
+    if not variants:
+        return None
+    scores = {name: entry[Split.private_test.value] for name, entry in variants.items()}
+    edges = [score[f"accuracy_{end}"] for score in scores.values() for end in ENDS]
+    low, high = math.floor(20 * min(edges)) / 20, math.ceil(20 * max(edges)) / 20
+    rows = []
+    for name in ordered(variants):
+        score = scores[name]
+        dot = svg.Dot(name, "a", *(score[key] for key in ("accuracy", "accuracy_low", "accuracy_high")))
+        cells = variant_row(name, variants[name])
+        rows.append((name, svg.dots([dot], scores["base"]["accuracy"], low, high), *cells[1:]))
+    header = (VARIANT_HEADER[0], f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *VARIANT_HEADER[1:])
+    body = paragraph("Each ingredient of the large recipe added alone to a plain one; the mark is the plain one.")
+    body += table(header, rows) + paragraph("{}", conditions(variants["base"]))
+    return Section("ablation", "What each ingredient is worth", body)
 
 
 def label_noise(material: Material) -> Section | None:

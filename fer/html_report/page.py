@@ -12,7 +12,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from fer.files import write_text
 from fer.html_report.looks import explanations, faces_beside_maps, galleries
 from fer.html_report.material import Material, Section
-from fer.html_report.numbers import audit, calibration, confusions, copies, curves, label_noise, origin, results
+from fer.html_report.numbers import (
+    ablation,
+    audit,
+    calibration,
+    confusions,
+    copies,
+    curves,
+    label_noise,
+    origin,
+    results,
+)
 from fer.reports import REPORTED_ON
 
 PUBLIC_FACES = "synthetic"  # the drawn faces of the page that stands in git, beside REPORTED_ON's numbers
@@ -28,6 +38,7 @@ SECTIONS: list[Callable[[Material], Section | None]] = [
     curves,
     calibration,
     label_noise,
+    ablation,
     audit,
     origin,
 ]

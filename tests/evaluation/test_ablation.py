@@ -56,7 +56,7 @@ def test_the_table_puts_the_best_ingredient_first_and_says_how_it_was_measured(t
     lines = block.splitlines()
     assert [line.split(" | ")[0] for line in lines[2:5]] == ["| base", "| ema", "| mixup"]
     assert "| +3.0 (+2.0 to +4.0) |" in lines[3]
-    assert "`net` at 24x24 pixels with 1,234 parameters, 4,783 faces of Training, 8 epochs, 3 seeds" in block
+    assert "net at 24x24 pixels with 1,234 parameters, 4,783 faces of Training, 8 epochs, 3 seeds" in block
     write_json(tmp_path / "a.json", summary)
     readme = tmp_path / "README.md"
     readme.write_text("a\n<!-- ablation:toy:begin -->\n<!-- ablation:toy:end -->\nb\n")

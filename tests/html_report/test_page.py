@@ -47,6 +47,13 @@ def entry(accuracy: float) -> dict[str, Any]:
     } | {test_set: scores | {"faces": 14} for test_set in TEST_SETS}  # fmt: skip
 
 
+def variant(accuracy: float) -> dict[str, Any]:
+    scores = entry(accuracy)["PrivateTest"] | {"difference": accuracy - 0.6, "seeds": 3}
+    scores |= {"difference_low": accuracy - 0.61, "difference_high": accuracy - 0.59}
+    facts = {"model": "m", "parameters": 5, "training_faces": 28, "recipe": {"epochs": 2}}
+    return facts | dict.fromkeys(TEST_SETS, scores)
+
+
 def write_numbers(root: Path) -> None:
     metrics, plots = root / "metrics" / "toy", root / "plots" / "toy"
     systems = {INJECTED: entry(0.6), "student": entry(0.7), "absent": {"seeds": 0}}
@@ -60,6 +67,7 @@ def write_numbers(root: Path) -> None:
     upper = dict.fromkeys(EMOTION_NAMES, SHARE)
     scores = dict.fromkeys(figures.LINES, BOTH)
     explained = {"faces": 7, "seed": 0, "faithfulness": scores, "upper_half": {"saliency": upper, "grad_cam": upper}}
+    write_json(metrics / "ablation.json", {"variants": {"base": variant(0.6), "flip": variant(0.65)}})
     write_json(metrics / "explain" / "student.json", explained)
     for name in (INJECTED, "student"):
         history = [EpochScore(0, epoch, split, 1.0, 0.5) for epoch in (1, 2) for split in ("train", "validation")]
