@@ -29,7 +29,9 @@ class Blocks(CalibrationDataReader):  # type: ignore[misc]
 def quantise(exported: Path, out: Path, faces: NDArray[np.uint8]) -> None:
     """Writes `exported` with int8 weights, a scale a channel, and uint8 activations whose ranges `faces` show.
 
-    The last layer and the softmax stay in float: probabilities in steps of 1/256 would tie and not add up to one.
+    The first convolution stays in float: it costs little, reads the widest range of values, and in eight bits it alone
+    took 0.8 points of the student's PublicTest. So do the last layer and the softmax: probabilities in steps of 1/256
+    would tie and not add up to one.
     Weights keep seven bits (`reduce_range`): processors without VNNI add pairs of products in 16 bits, where eight
     would overflow, and the file would say something else there than elsewhere.
 
@@ -50,7 +52,7 @@ def quantise(exported: Path, out: Path, faces: NDArray[np.uint8]) -> None:
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
-                nodes_to_exclude=last_layer(network),
+                nodes_to_exclude=[first_layer(network), *last_layer(network)],
             )
         finally:
             logging.getLogger().removeFilter(without_advice)
@@ -58,6 +60,11 @@ def quantise(exported: Path, out: Path, faces: NDArray[np.uint8]) -> None:
     facts = read_metadata(network)
     facts["provenance"]["calibration_faces"] = len(faces)
     write_model(out, with_metadata(model, facts))
+
+
+def first_layer(network: onnx.ModelProto) -> str:
+    """The name of the first node with weights, a convolution or an affine layer."""
+    return next(node.name for node in network.graph.node if node.op_type in {"Conv", "Gemm"})
 
 
 def last_layer(network: onnx.ModelProto) -> list[str]:
