@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -133,6 +134,37 @@ def test_what_the_networks_look_at_is_what_explain_measured() -> None:
         f"{100 - 100 * happy['mean']:.1f} % in the lower half for happiness ({100 - 100 * happy['high']:.1f} to "
         f"{100 - 100 * happy['low']:.1f})",
         f"{100 * apart['mean']:.1f} points, {100 * apart['low']:.1f} to {100 * apart['high']:.1f}",
+    )
+    for phrase in phrases:
+        assert phrase in " ".join(README.split()), phrase
+
+
+def test_the_eight_bit_figures_are_what_export_measured() -> None:
+    found = json.loads((ROOT / "metrics" / "fer2013" / "export" / "cs231n_student.json").read_text())
+    public, private = (
+        {name: f"{100 * found[name][split]['accuracy']:.1f} %" for name in ("int8", "float")}
+        for split in ("PublicTest", "PrivateTest")
+    )
+    text = (
+        f"has {public['int8']} of PublicTest and {private['int8']} of PrivateTest, in float {public['float']} and "
+        f"{private['float']}, and {found['int8']['bytes'] / 1e3:,.0f} kB instead of {found['float']['bytes'] / 1e3:,.0f}"
+    )
+    assert text in " ".join(README.split())
+    assert found["int8"]["PublicTest"]["accuracy"] > found["float"]["PublicTest"]["accuracy"] - 0.005
+
+
+def test_the_figures_of_speed_are_what_the_benchmarks_measured() -> None:
+    names = ("training", "peak", "time_to_accuracy", "ingest")
+    training, peak, accuracy, ingest = (
+        json.loads((ROOT / "benchmarks" / "results" / "cpu" / f"{name}.json").read_text())["result"] for name in names
+    )
+    teacher, last = training["rows"][0], accuracy["history"][-1]
+    shares = [a / b for a, b in zip(peak["rows"][0]["gflops"], peak["rows"][0]["peak_gflops"], strict=True)]
+    phrases = (
+        f"on {teacher['variants']['ours']['per_second']:.0f} images a second, {100 * median(shares):.0f} % of what",
+        f"{teacher['ratios']['tutorial']:.1f} times a tutorial's loop",
+        f"has {100 * last['accuracy']:.1f} % of PublicTest after {last['seconds']:.0f} s",
+        f"Ingest takes {ingest['ratios']['pictures']:.1f} times less time",
     )
     for phrase in phrases:
         assert phrase in " ".join(README.split()), phrase

@@ -16,6 +16,7 @@ from fer.html_report.numbers import (
     ablation,
     audit,
     calibration,
+    copies,
     confusions,
     copies,
     curves,
@@ -30,13 +31,13 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 SECTIONS: list[Callable[[Material], Section | None]] = [
     results,
-    copies,
     explanations,
     faces_beside_maps,
     galleries,
     confusions,
     curves,
     calibration,
+    copies,
     label_noise,
     ablation,
     audit,
