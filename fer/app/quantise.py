@@ -64,7 +64,7 @@ def quantise(exported: Path, out: Path, faces: NDArray[np.uint8]) -> None:
 
 def first_layer(network: onnx.ModelProto) -> str:
     """The name of the first node with weights, a convolution or an affine layer."""
-    return next(node.name for node in network.graph.node if node.op_type in {"Conv", "Gemm"})
+    return str(next(node.name for node in network.graph.node if node.op_type in {"Conv", "Gemm"}))
 
 
 def last_layer(network: onnx.ModelProto) -> list[str]:

@@ -16,7 +16,6 @@ from fer.html_report.numbers import (
     ablation,
     audit,
     calibration,
-    copies,
     confusions,
     copies,
     curves,
