@@ -17,6 +17,7 @@ from fer.emotions import IMAGE_SIZE
 from fer.errors import UserError
 
 PARAMS = Path("params.yaml")
+WAITING = "waiting.yaml"  # beside it: the systems that are not run yet
 UNION_BRANCHES = {"constrained-int", "int", "float", "str"}  # pydantic names them in an error's place
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -428,16 +429,25 @@ def require(parameter: str, names: Any, allowed: Any) -> None:
 
 
 def load_params(path: Path = PARAMS) -> Params:
-    """Raises ParamsError, a line for each wrong parameter."""
+    """With waiting.yaml beside it, where there is one. Raises ParamsError, a line for each wrong parameter."""
+    content, waiting = read_yaml(path), path.with_name(WAITING)
+    if not isinstance(content, dict) or "waiting" in content:
+        raise ParamsError(f"{path}: a mapping without `waiting`, whose place is {WAITING}")
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        return Params.model_validate(content)
+        return Params.model_validate({**content, "waiting": (read_yaml(waiting) if waiting.exists() else None) or {}})
+    except ValidationError as error:
+        lines = [explain(one) for one in error.errors()]
+        files = [waiting if line.startswith("waiting") else path for line in lines]
+        raise ParamsError("\n".join(f"{file}: {line}" for file, line in zip(files, lines, strict=True))) from None
+
+
+def read_yaml(path: Path) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ParamsError(f"{path}: {error.strerror}") from None
     except YAMLError as error:
         raise ParamsError(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
-    except ValidationError as error:
-        raise ParamsError("\n".join(f"{path}: {line}" for line in map(explain, error.errors()))) from None
 
 
 def explain(error: Any) -> str:

@@ -1,12 +1,13 @@
 """params.yaml: as committed it is valid; a wrong value ends with a line that names it and what it may be."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from fer.params import PARAMS, Augment, ParamsError, Recipe, System, load_params
+from fer.params import PARAMS, WAITING, Augment, ParamsError, Recipe, System, load_params
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,6 +23,7 @@ def changed(folder: Path, dotted: str, value: Any) -> Path:
     path = folder / "params.yaml"
     with path.open("w") as file:
         YAML(typ="safe", pure=True).dump(content, file)
+    shutil.copy(ROOT / WAITING, folder)
     return path
 
 
@@ -132,6 +134,7 @@ def test_a_learning_rate_as_dvc_writes_it(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     text = (ROOT / PARAMS).read_text()
     path.write_text(text.replace("learning_rate: 0.00127", "learning_rate: 1e-05"))
+    shutil.copy(ROOT / WAITING, tmp_path)
     assert load_params(path).systems["cs231n"].learning_rate == 1e-5
 
 
@@ -144,3 +147,21 @@ def test_no_file_and_no_yaml(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("")
     with pytest.raises(ParamsError):
         load_params(tmp_path / "params.yaml")
+
+
+def test_a_waiting_system_is_named_with_its_file(tmp_path: Path) -> None:
+    path = changed(tmp_path, "dataset", "synthetic")
+    text = (ROOT / WAITING).read_text()
+    (tmp_path / WAITING).write_text(text.replace("epochs: 40", "epochs: 0", 1))
+    with pytest.raises(ParamsError, match=r"waiting\.yaml: waiting\.\w+\.epochs: 0: input should be greater"):
+        load_params(path)
+    (tmp_path / WAITING).write_text(text + "cs231n:" + text.split("cs231n_weighted:")[1].split("\nle_")[0])
+    with pytest.raises(ParamsError, match=r"waiting\.yaml: waiting\.cs231n: a system of that name stands in systems"):
+        load_params(path)
+
+
+def test_waiting_has_a_file_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / PARAMS
+    path.write_text((ROOT / PARAMS).read_text() + "waiting: {}\n")
+    with pytest.raises(ParamsError, match=r"waiting\.yaml"):
+        load_params(path)

@@ -91,8 +91,10 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     for stage, names in SYSTEMS.items():
         params[stage]["systems"] = names
     kept = {*SYSTEMS["train"], *SYSTEMS["transfer"], *params["distil"]["systems"]}
-    blocks = params["systems"] | params["waiting"]
-    params["systems"], params["waiting"] = {name: blocks[name] for name in blocks if name in kept}, {}
+    waiting = clone.folder / "waiting.yaml"
+    blocks = params["systems"] | YAML(typ="safe", pure=True).load(waiting.read_text())
+    params["systems"] = {name: blocks[name] for name in blocks if name in kept}
+    waiting.write_text("{}\n")
     params["systems"]["mobilenet_v2"]["datasets"].append("synthetic")
     params["ensemble"]["systems"] = [name for name in params["ensemble"]["systems"] if name in kept]
     params["compare"]["pairs"] = [pair for pair in params["compare"]["pairs"] if kept.issuperset(pair)]
