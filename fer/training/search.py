@@ -212,9 +212,8 @@ def is_free(path: Path) -> bool:
 def run_trial(plan: Plan, study: optuna.Study, trial: Trial, alive: TextIO) -> None:
     """One run from its parameters to its accuracy on PublicTest, or to the epoch in which it is pruned."""
     changes = {name: suggest(trial, name, dimension) for name, dimension in plan.search.space.items()}
-    out = (
-        FOLDER / plan.name / str(trial.number) / "weights"
-    )  # its last part is in the checkpoint's key: the same for all
+    # The last part is in the checkpoint's key: the same for all.
+    out = FOLDER / plan.name / str(trial.number) / "weights"
     job = replace(plan.job, recipe=plan.recipe(changes), out=out)
 
     def report(_run: str, _done: int, _share: float, epoch: Epoch | None) -> None:
