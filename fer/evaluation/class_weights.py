@@ -46,6 +46,7 @@ def effects(systems: Mapping[str, Mapping[str, Any]], pairs: list[tuple[str, str
         result[f"{first}_vs_{second}"] = {
             "weighted": first,
             "plain": second,
+            "seeds": {"weighted": systems[first]["seeds"], "plain": systems[second]["seeds"]},
             **{metric: ours[metric] - theirs[metric] for metric in METRICS},
             "class_accuracy": {
                 name: ours["class_accuracy"][name] - theirs["class_accuracy"][name] for name in ours["class_accuracy"]
@@ -59,7 +60,8 @@ def sentence(effect: Mapping[str, Any]) -> str:
     classes = sorted(effect["class_accuracy"].items(), key=lambda item: item[1])
     (most_lost, lost), (most_won, won) = classes[0], classes[-1]
     return (
-        f"{effect['weighted']} against {effect['plain']}, class weights alone: "
+        f"{effect['weighted']} against {effect['plain']} (seeds: {effect['seeds']['weighted']} and "
+        f"{effect['seeds']['plain']}), class weights alone: "
         f"balanced accuracy {points(effect['balanced_accuracy'])}, macro-F1 {points(effect['macro_f1'])}, "
         f"accuracy {points(effect['accuracy'])} points on PrivateTest; "
         f"most for {most_won} ({points(won)}), least for {most_lost} ({points(lost)})"
