@@ -221,7 +221,7 @@ def ablation(material: Material) -> Section | None:
         score = scores[name]
         dot = svg.Dot(name, "a", *(score[key] for key in ("accuracy", "accuracy_low", "accuracy_high")))
         cells = variant_row(name, variants[name])
-        rows.append((name, svg.dots([dot], scores["base"]["accuracy"], low, high), *cells[1:]))
+        rows.append((name, svg.dots([dot], scores["base"]["accuracy"], low, high, "base"), *cells[1:]))
     header = (VARIANT_HEADER[0], f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *VARIANT_HEADER[1:])
     body = paragraph("Each ingredient of the large recipe added alone to a plain one; the mark is the plain one.")
     body += table(header, rows) + paragraph("{}", conditions(variants["base"]))

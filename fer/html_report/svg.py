@@ -42,8 +42,10 @@ def legend(names: Mapping[str, str]) -> Markup:
     return Markup('<p class="legend">{}</p>').format(Markup(" &ensp; ").join(items))
 
 
-def dots(values: Sequence[Dot], cross: float | None, low: float, high: float) -> Markup:
-    """A strip from `low` to `high`, a line of it each: interval, dot; a cross for the printed number."""
+def dots(
+    values: Sequence[Dot], mark: float | None, low: float, high: float, mark_name: str = "printed in the report"
+) -> Markup:
+    """A strip from `low` to `high`, a line of it each: interval, dot; an upright line for `mark`, if there is one."""
     height = 9 * len(values) + 3
 
     def x(value: float) -> float:
@@ -70,11 +72,11 @@ def dots(values: Sequence[Dot], cross: float | None, low: float, high: float) ->
                 y,
             )
         )
-    if cross is not None:
+    if mark is not None:
         drawn.append(
-            Markup(
-                '<g class="cross"><title>printed in the report: {:.4g} %</title><path d="M{:.1f} 1v{}"/></g>'
-            ).format(100 * cross, x(cross), height - 2)
+            Markup('<g class="cross"><title>{}: {:.4g} %</title><path d="M{:.1f} 1v{}"/></g>').format(
+                mark_name, 100 * mark, x(mark), height - 2
+            )
         )
     return Markup('<svg class="strip" viewBox="-4 0 168 {0}" width="168" height="{0}" role="img">{1}</svg>').format(
         height, join(drawn)

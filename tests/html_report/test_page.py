@@ -165,6 +165,12 @@ def test_a_figure_is_one_function(material: Material, tmp_path: Path, monkeypatc
     assert '<a href="#more">' in text
 
 
+def test_the_ablations_mark_is_no_printed_number(page: Path) -> None:
+    section = page.read_text().split('<section id="ablation">')[1].split("</section>")[0]
+    assert "<title>base: 60 %</title>" in section
+    assert "printed in the report" not in section
+
+
 def test_a_cell_tells_its_faces() -> None:
     counts = [[0] * 7 for _ in range(7)]
     counts[0][4], counts[0][0] = 3, 1
