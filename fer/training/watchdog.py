@@ -40,9 +40,17 @@ def watch(process: psutil.Process | None, poll_seconds: float) -> None:
     """os._exit, not an exception: the thread that trains may be deep in native code."""
 
     def poll() -> None:
-        while process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        while process and alive(process):
             time.sleep(poll_seconds)
         os._exit(INTERRUPTED)
 
     if process is not None:
         threading.Thread(target=poll, daemon=True, name="watchdog").start()
+
+
+def alive(process: psutil.Process) -> bool:
+    """False for a zombie, and for a process that goes between the two questions."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -8,6 +8,8 @@ import sys
 import psutil
 import pytest
 
+from fer.training.watchdog import alive
+
 TRAINER = (
     "import os, time; os.environ['DVC_STAGE'] = 'train'\n"
     "from fer.training.watchdog import die_with_dvc\n"
@@ -35,3 +37,13 @@ def test_without_dvc_nothing_is_watched() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DVC_STAGE"}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert result.stdout == "1\n"
+
+
+def test_a_process_that_goes_between_two_questions_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = psutil.Process(child.pid)
+    assert alive(process)
+    child.communicate()
+    assert not alive(process)
+    monkeypatch.setattr(process, "is_running", lambda: True)
+    assert not alive(process)
