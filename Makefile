@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 
-.PHONY: help repro fer2013 bench test test-full lint check-format clean
+.PHONY: help repro fer2013 zoo bench test test-full lint check-format clean
 
 help:
 	@echo "make repro               the whole graph on the drawn dataset, then the results table"
 	@echo "make fer2013 CSV=path    the same on the real data (without CSV: from Kaggle)"
+	@echo "make zoo                 every system, those not yet run too, for an epoch on the drawn faces (20 minutes at most)"
 	@echo "make bench               what is measured against what, into benchmarks/RESULTS.md; ONLY=ingest: one part"
 	@echo "make test                lint, types and tests (10 minutes at most)"
 	@echo "make test-full           the slow tests too; FER2013_CSV=path adds those on the real data"
@@ -32,6 +33,11 @@ fer2013: $(BIN)/.runtime
 	@python -m fer dataset fer2013
 	$(if $(CSV),FER2013_CSV="$(abspath $(CSV))") dvc repro
 	@python -m fer results
+
+zoo: $(BIN)/.runtime
+	@python -m fer dataset synthetic
+	dvc repro normalise@synthetic
+	python -m fer zoo
 
 $(BIN)/.bench: $(BIN)/.runtime benchmarks/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt

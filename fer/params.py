@@ -281,14 +281,21 @@ class Search(Settings):
     """`python -m fer search`: the space, by a system's parameters (dotted below a block), and how trials end early."""
 
     space: dict[str, Dimension]
+    spaces: dict[str, dict[str, Dimension]] = {}  # of single systems, in place of `space`
     startup_trials: Count
     warm_up_epochs: Count
     seed: Seed
 
     @model_validator(mode="after")
     def parameters_exist(self) -> Self:
-        require("space", (name.split(".")[0] for name in self.space), Recipe.model_fields)
+        spaces = {"space": self.space} | {f"spaces.{name}": space for name, space in self.spaces.items()}
+        for name, space in spaces.items():
+            require(name, (parameter.split(".")[0] for parameter in space), Recipe.model_fields)
         return self
+
+    def of(self, system: str) -> "Search":
+        """The search of that system: its own space where it has one."""
+        return self.model_copy(update={"space": self.spaces.get(system, self.space), "spaces": {}})
 
 
 class Ablation(Settings):
@@ -383,6 +390,13 @@ class Params(Settings):
         """Those that run and those that wait."""
         return self.systems | self.waiting
 
+    @property
+    def searchable(self) -> dict[str, System]:
+        """Those that one run trains: no student of the ensemble; recipes that are no rows of the table too."""
+        return {
+            name: system for name, system in (self.systems | self.recipes).items() if name not in self.ensemble.students
+        }
+
     @model_validator(mode="after")
     def names_exist(self) -> Self:
         trained = (*self.train.systems, *self.distil.systems, *self.transfer.systems, *self.ensemble.students)
@@ -400,6 +414,7 @@ class Params(Settings):
         require("compare.pairs", (name for pair in self.compare.pairs for name in pair), self.every_system)
         require("export.systems", self.export.systems, self.systems)
         require("explain.systems", self.explain.systems, self.systems)
+        require("search.spaces", self.search.spaces, self.searchable)
         for name, dataset in self.datasets.items():
             require(f"datasets.{name}.publish", dataset.publish, self.systems)
             require(f"datasets.{name}.epochs", dataset.epochs, self.systems)

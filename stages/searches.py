@@ -29,10 +29,10 @@ def search_system(params: Params, system: str, **options: Any) -> Iterator[str]:
 
 
 def plan_of(params: Params, system: str, *, trials: int, sampler: str, storage: str) -> Plan:
-    if system not in params.systems or system in params.ensemble.students:
-        known = [name for name in params.systems if name not in params.ensemble.students]
+    if system not in params.searchable:
         raise UserError(
-            f"{system}: no system to search; known: {', '.join(known)} (one that waits must be moved to systems first)"
+            f"{system}: no system to search; known: {', '.join(params.searchable)} "
+            "(one that waits must be moved to systems first)"
         )
     dataset = params.dataset
     store = Path("data/normalised") / f"{dataset}.h5"
@@ -40,15 +40,22 @@ def plan_of(params: Params, system: str, *, trials: int, sampler: str, storage: 
         raise UserError(f"{store}: not there yet; `dvc repro normalise@{dataset}` writes it")
     models = Path("data/models") / dataset / params.distil.teacher
     teachers = one_teacher(params, models) if system in params.distil.systems else None
-    job = seed_jobs(params, dataset=dataset, system=system, store=store, out=Path("weights"), teachers=teachers)[0]
+    searched = params.model_copy(update={"systems": params.searchable})
+    job = seed_jobs(searched, dataset=dataset, system=system, store=store, out=Path("weights"), teachers=teachers)[0]
     return Plan(
-        params.systems[system], params.datasets[dataset], params.search, sampler, trials, storage, job,
+        searched.systems[system], params.datasets[dataset], params.search.of(system), sampler, trials, storage, job,
         tables=Path("plots") / dataset / "search",
     )  # fmt: skip
 
 
 def reproduce(system: str, best: TrialRow, params: Params) -> str:
-    """The command that trains the best trial as the pipeline does; a plus is for what the block does not have yet."""
+    """The command that trains the best trial as the pipeline does; a plus is for what the block does not have yet.
+
+    No stage trains a recipe: of one, what to write into its block.
+    """
+    if system in params.recipes:
+        values = ", ".join(f"{name}: {written(value)}" for name, value in best.parameters.items())
+        return f"params.yaml, recipes.{system}: {values}"
     block = YAML(typ="safe", pure=True).load(PARAMS.read_text(encoding="utf-8"))["systems"][system]
     changes = [
         f"-S '{'' if stands_in(block, name) else '+'}systems.{system}.{name}={written(value)}'"

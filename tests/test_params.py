@@ -115,6 +115,8 @@ def test_options_that_are_off_do_not_count_as_given() -> None:
             "ensemble.systems=flagship_student: no such name; known: cs231n",
         ),
         ("search.space", {"learnin_rate": {"low": 0.1, "high": 1.0}}, "search: space=learnin_rate: no such name"),
+        ("search.spaces.cs231n", {"l3": {"low": 0.1, "high": 1.0}}, "search: spaces.cs231n=l3: no such name"),
+        ("search.spaces.cs132n", {"l2": {"low": 0.1, "high": 1.0}}, "search.spaces=cs132n: no such name"),
         ("search.space.l2", {"low": 1.0, "high": 0.1}, "search.space.l2: low must be less than high"),
         ("search.space.l2", {"low": 0.0, "high": 0.1, "log": True}, "search.space.l2: log needs a range above 0"),
         ("search.space.l2", {"low": 0.0}, "search.space.l2: either low and high or choices"),

@@ -51,6 +51,6 @@ def watch(process: psutil.Process | None, poll_seconds: float) -> None:
 def alive(process: psutil.Process) -> bool:
     """False for a zombie, and for a process that goes between the two questions."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

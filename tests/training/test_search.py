@@ -156,3 +156,18 @@ def test_the_printed_line_is_valid_parameters(tmp_path: Path) -> None:
     assert system == params.systems["cs231n"].changed(parameters)
     elsewhere = reproduce("lausanne_cnn2", TrialRow(0, "complete", 0.6, 2, {}), params)
     assert "'systems.lausanne_cnn2.datasets=[fer2013,synthetic]'" in elsewhere
+
+
+def test_a_recipe_is_searched_in_its_own_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = load_params(ROOT / PARAMS)
+    monkeypatch.chdir(tmp_path)
+    faces = Path("data/normalised/synthetic.h5")
+    faces.parent.mkdir(parents=True)
+    faces.touch()
+    planned = plan_of(params, "cs231n_fast", trials=1, sampler="random", storage="")
+    assert planned.search.space == params.search.spaces["cs231n_fast"] != params.search.space
+    assert planned.job.recipe.schedule == params.recipes["cs231n_fast"].schedule
+    assert plan_of(params, "cs231n", trials=1, sampler="random", storage="").search.space == params.search.space
+    best = TrialRow(0, "complete", 0.6, 2, {"learning_rate": 0.004, "schedule.warm_up": 1.5})
+    line = reproduce("cs231n_fast", best, params)
+    assert line == "params.yaml, recipes.cs231n_fast: learning_rate: 0.004, schedule.warm_up: 1.5"
