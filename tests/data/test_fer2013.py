@@ -254,7 +254,7 @@ class TestBrokenFiles:
         with pytest.raises(Fer2013Error, match=r"none\.csv: no such file"):
             list(read_chunks(tmp_path / "none.csv"))
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(cut=st.integers(len(HEADER), len(HEADER) + sum(len(line) + 1 for line in SOUND[:3])))
     def test_a_file_that_was_cut_off_loses_at_most_its_last_row(
         self, tmp_path_factory: pytest.TempPathFactory, cut: int
@@ -314,7 +314,7 @@ def corrupted(draw: st.DrawFn, content: bytes, most: int = 6) -> bytes:
 
 
 class TestAgainstAPlainReading:
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     @given(body=corrupted(b"\n".join(SOUND)), block_bytes=st.sampled_from([1 << 20, 9000, 20_000]))
     def test_corrupted_files_are_read_alike(
         self, tmp_path_factory: pytest.TempPathFactory, body: bytes, block_bytes: int
@@ -330,7 +330,7 @@ class TestAgainstAPlainReading:
         assert said == rejected
         assert seen == kept
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(field=corrupted(PIXEL_TEXT, most=2), place=st.integers(0, 2))
     def test_batches_are_parsed_as_their_rows_are(self, field: bytes, place: int) -> None:
         field = field.replace(b"\n", b"").replace(b",", b"")
@@ -358,7 +358,7 @@ class TestAgainstAPlainReading:
 
 
 class TestBlocks:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(block_bytes=st.integers(500, 40_000))
     def test_do_not_change_what_is_read(self, tmp_path_factory: pytest.TempPathFactory, block_bytes: int) -> None:
         long = b"3," + PIXEL_TEXT + b" " * MAX_LINE + b",Training"

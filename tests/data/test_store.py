@@ -34,7 +34,7 @@ def assert_same(left: Faces, right: Faces) -> None:
 
 
 class TestWriting:
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(sizes=st.lists(st.sampled_from([0, 1, 100, CHUNK, CHUNK + 1]), min_size=1, max_size=4))
     def test_blocks_are_appended(self, tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
         path = tmp_path_factory.getbasetemp() / "appended.h5"

@@ -29,7 +29,7 @@ def both(**changes: Any) -> dict[Split, Predictions]:
     return {Split.public_test: predictions(seed=1, **changes), Split.private_test: predictions(seed=2, **changes)}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000), st.integers(20, 200), st.floats(0, 3))
 def test_scores_are_scikit_learns(seed: int, faces: int, skill: float) -> None:
     drawn = predictions(faces, seed, skill=skill)
