@@ -17,6 +17,7 @@ from fer.emotions import IMAGE_SIZE
 from fer.errors import UserError
 
 PARAMS = Path("params.yaml")
+ABLATION = "ablation"  # the name that the ablation's base has for a search
 WAITING = "waiting.yaml"  # beside it: the systems that are not run yet
 UNION_BRANCHES = {"constrained-int", "int", "float", "str"}  # pydantic names them in an error's place
 
@@ -392,10 +393,9 @@ class Params(Settings):
 
     @property
     def searchable(self) -> dict[str, System]:
-        """Those that one run trains: no student of the ensemble; recipes that are no rows of the table too."""
-        return {
-            name: system for name, system in (self.systems | self.recipes).items() if name not in self.ensemble.students
-        }
+        """What one run trains: rows of the table but the ensemble's students, recipes, and the ablation's base."""
+        every = self.systems | self.recipes | {ABLATION: self.ablation.base}
+        return {name: system for name, system in every.items() if name not in self.ensemble.students}
 
     @model_validator(mode="after")
     def names_exist(self) -> Self:
@@ -415,6 +415,8 @@ class Params(Settings):
         require("export.systems", self.export.systems, self.systems)
         require("explain.systems", self.explain.systems, self.systems)
         require("search.spaces", self.search.spaces, self.searchable)
+        if twice := (self.recipes.keys() | {ABLATION}) & self.every_system.keys():
+            raise ValueError(f"systems.{min(twice)}: the name is a recipe's or the ablation's")
         for name, dataset in self.datasets.items():
             require(f"datasets.{name}.publish", dataset.publish, self.systems)
             require(f"datasets.{name}.epochs", dataset.epochs, self.systems)

@@ -1,6 +1,8 @@
 """params.yaml -> a search over one system's parameters, and what a person does with its best trial."""
 
+import operator
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ from ruamel.yaml import YAML
 
 from fer.errors import UserError
 from fer.evaluation.search_plots import TrialRow, best_row
-from fer.params import PARAMS, Params
+from fer.params import ABLATION, PARAMS, Params
 from fer.training.search import Plan, search, tables_of
 from stages.jobs import one_teacher, seed_jobs
 
@@ -51,20 +53,27 @@ def plan_of(params: Params, system: str, *, trials: int, sampler: str, storage: 
 def reproduce(system: str, best: TrialRow, params: Params) -> str:
     """The command that trains the best trial as the pipeline does; a plus is for what the block does not have yet.
 
-    No stage trains a recipe: of one, what to write into its block.
+    No stage trains a recipe: of one, the command writes the parameters into its block.
     """
-    if system in params.recipes:
-        values = ", ".join(f"{name}: {written(value)}" for name, value in best.parameters.items())
-        return f"params.yaml, recipes.{system}: {values}"
-    block = YAML(typ="safe", pure=True).load(PARAMS.read_text(encoding="utf-8"))["systems"][system]
+    place = place_of(system, params)
+    block = reduce(
+        operator.getitem, place.split("."), YAML(typ="safe", pure=True).load(PARAMS.read_text(encoding="utf-8"))
+    )
     changes = [
-        f"-S '{'' if stands_in(block, name) else '+'}systems.{system}.{name}={written(value)}'"
+        f"-S '{'' if stands_in(block, name) else '+'}{place}.{name}={written(value)}'"
         for name, value in best.parameters.items()
     ]
-    runs = params.systems[system].datasets
-    if params.dataset not in runs:
-        changes.append(f"-S 'systems.{system}.datasets=[{','.join((*runs, params.dataset))}]'")
+    runs = params.searchable[system].datasets
+    if system in params.systems and params.dataset not in runs:
+        changes.append(f"-S '{place}.datasets=[{','.join((*runs, params.dataset))}]'")
     return " ".join(["dvc exp run", *changes])
+
+
+def place_of(system: str, params: Params) -> str:
+    """The dotted name of its block in params.yaml."""
+    if system == ABLATION:
+        return "ablation.base"
+    return f"{'recipes' if system in params.recipes else 'systems'}.{system}"
 
 
 def stands_in(block: Mapping[str, Any], name: str) -> bool:

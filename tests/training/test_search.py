@@ -168,6 +168,16 @@ def test_a_recipe_is_searched_in_its_own_space(tmp_path: Path, monkeypatch: pyte
     assert planned.search.space == params.search.spaces["cs231n_fast"] != params.search.space
     assert planned.job.recipe.schedule == params.recipes["cs231n_fast"].schedule
     assert plan_of(params, "cs231n", trials=1, sampler="random", storage="").search.space == params.search.space
-    best = TrialRow(0, "complete", 0.6, 2, {"learning_rate": 0.004, "schedule.warm_up": 1.5})
-    line = reproduce("cs231n_fast", best, params)
-    assert line == "params.yaml, recipes.cs231n_fast: learning_rate: 0.004, schedule.warm_up: 1.5"
+
+
+@pytest.mark.parametrize(("system", "place"), [("cs231n_fast", "recipes.cs231n_fast"), ("ablation", "ablation.base")])
+def test_the_line_of_what_is_no_row_of_the_table(
+    system: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / PARAMS).write_text((ROOT / PARAMS).read_text())
+    monkeypatch.chdir(tmp_path)
+    params = load_params()
+    line = reproduce(system, TrialRow(0, "complete", 0.6, 2, {"learning_rate": 0.004, "ema": 0.9}), params)
+    assert line == f"dvc exp run -S '{place}.learning_rate=0.004' -S '+{place}.ema=0.9'"
+    apply_overrides(PARAMS, shlex.split(line)[4::2])
+    assert load_params().searchable[system] == params.searchable[system].changed({"learning_rate": 0.004, "ema": 0.9})
