@@ -18,12 +18,14 @@ RESULTS = FOLDER / "results"
 BENCHMARKS = {
     "training": "Training images a second",
     "peak": "Share of the measured peak",
+    "compiled": "torch.compile",
+    "seeds": "Several seeds at once",
     "time_to_accuracy": "Time to accuracy",
     "ingest": "Ingest of the real file",
     "scale": "Ingest at 1, 5 and 10 times the size",
     "prediction": "Prediction",
 }
-ON_CPU_ONLY = ("ingest", "scale")
+ON_CPU_ONLY = ("seeds", "ingest", "scale")
 
 
 @click.command(help=__doc__)

@@ -79,8 +79,13 @@ def random_faces(count: int) -> Faces:
     return Faces(images, generator.integers(0, 7, count, dtype=np.uint8), np.arange(count), flags, flags)
 
 
-def our_epoch(case: Case, faces: Faces, device: torch.device, *, augmented: bool) -> Epoch:
-    """One epoch of fer/training/loop.py; both with and without distortions the network sees the case's side."""
+def our_epoch(
+    case: Case, faces: Faces, device: torch.device, *, augmented: bool, compile_mode: str | None = None
+) -> Epoch:
+    """One epoch of fer/training/loop.py; both with and without distortions the network sees the case's side.
+
+    With `compile_mode` the network went through torch.compile.
+    """
     crop = case.side if case.side < 48 else None
     distortions: dict[str, Any] = DISTORTIONS if augmented else {}
     recipe = Recipe(
@@ -89,6 +94,8 @@ def our_epoch(case: Case, faces: Faces, device: torch.device, *, augmented: bool
     )  # fmt: skip
     classifier: nn.Module = Classifier(Normalisation(128.0, 64.0), build(case.model), crop=crop)
     classifier = classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if compile_mode:
+        classifier = torch.compile(classifier, mode=compile_mode)  # type: ignore[assignment]
     optimiser = build_optimiser(recipe, classifier)
     on_device = DeviceFaces(faces, Split.training, device)
     precision = pick_precision("auto", device)
