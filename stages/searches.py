@@ -9,6 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from fer.errors import UserError
+from fer.evaluation.search_figure import search_picture
 from fer.evaluation.search_plots import TrialRow, best_row
 from fer.params import ABLATION, PARAMS, Params
 from fer.training.search import Plan, search, tables_of
@@ -19,13 +20,15 @@ def search_system(params: Params, system: str, **options: Any) -> Iterator[str]:
     """Runs the search and says, line by line, what came out. Raises UserError."""
     jobs = options.pop("jobs")
     plan = plan_of(params, system, **options)
-    best = best_row(search(plan, jobs=jobs))
-    trials, parallel = tables_of(plan)
+    rows = search(plan, jobs=jobs)
+    best, (trials, parallel) = best_row(rows), tables_of(plan)
     yield f"dvc plots show {trials} -t search -x trial -y accuracy --title '{system}: trials'"
     yield f"dvc plots show {parallel} -t parallel_coordinates -x axis -y position --title '{system}: parameters'"
     if best is None:
         yield "no trial went through to its end"
     else:
+        search_picture(rows, plan.search.space, trials.with_suffix(".png"))
+        yield f"picture: {trials.with_suffix('.png')}"
         yield f"best {best.line}"
         yield reproduce(system, best, params)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fer.evaluation.search_figure import optimum, search_picture
 from fer.evaluation.search_plots import TrialRow, best_row, write_parallel, write_trials
 from fer.params import Dimension
 
@@ -63,3 +64,12 @@ def test_a_line_says_what_a_person_wants_to_know() -> None:
     assert trial(1, 0.7234).line == (
         "trial 1: PublicTest 72.34% (complete, 5 epochs) learning_rate 0.01, epochs 15, layers.pooling fractional"
     )
+
+
+def test_the_picture_shows_the_optimum_and_has_the_same_bytes_each_time(tmp_path: Path) -> None:
+    numbers, highest = optimum(sorted(TRIALS, key=lambda row: row.number))
+    assert (numbers, highest) == ([0, 1, 4], [0.5, 0.7, 0.7])
+    for name in ("a.png", "b.png"):
+        search_picture(TRIALS, SPACE, tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.png").stat().st_size > 10_000
