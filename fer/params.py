@@ -391,6 +391,12 @@ class Params(Settings):
         """Those that run and those that wait."""
         return self.systems | self.waiting
 
+    def not_run_on(self, dataset: str) -> tuple[str, ...]:
+        """Those that wait, and those that run on other datasets alone."""
+        return tuple(
+            name for name, system in self.every_system.items() if name in self.waiting or dataset not in system.datasets
+        )
+
     @property
     def searchable(self) -> dict[str, System]:
         """What one run trains: rows of the table but the ensemble's students, recipes, and the ablation's base."""

@@ -43,7 +43,7 @@ def main(
         dataset,
         Sources(predictions, store, near_duplicates, votes, audit),
         Places(metrics, plots, figures, readme, model_card),
-        waiting=tuple(params.waiting),
+        waiting=params.not_run_on(dataset),
         pairs=params.compare.pairs,
         resamples=params.evaluate.resamples,
         bootstrap_seed=params.evaluate.bootstrap_seed,

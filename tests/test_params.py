@@ -169,3 +169,11 @@ def test_waiting_has_a_file_of_its_own(tmp_path: Path) -> None:
     path.write_text((ROOT / PARAMS).read_text() + "waiting: {}\n")
     with pytest.raises(ParamsError, match=r"waiting\.yaml"):
         load_params(path)
+
+
+def test_what_a_dataset_does_not_run() -> None:
+    params = load_params(ROOT / PARAMS)
+    not_run = params.not_run_on("synthetic")
+    assert set(params.waiting) < set(not_run)
+    assert "vgg16_frozen" in not_run
+    assert "cs231n" not in not_run
