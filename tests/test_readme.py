@@ -1,5 +1,6 @@
 """The README says what the files say: its tables are metrics/, its numbers the audit's, its commands exist."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -169,3 +170,18 @@ def test_the_figures_of_speed_are_what_the_benchmarks_measured() -> None:
     )
     for phrase in phrases:
         assert phrase in " ".join(README.split()), phrase
+
+
+def test_the_search_in_the_readme_is_the_committed_one() -> None:
+    folder = ROOT / "plots" / "fer2013" / "search"
+    with (folder / "ablation_random.csv").open(newline="") as file:
+        trials = list(csv.DictReader(file))
+    pruned = sum(trial["state"] == "pruned" for trial in trials)
+    best = max(float(trial["accuracy"]) for trial in trials if trial["state"] == "complete")
+    base = json.loads((ROOT / "metrics" / "fer2013" / "ablation.json").read_text())["variants"]["base"]["PublicTest"]
+    text = " ".join(README.split())
+    assert (
+        f"{len(trials)} trials at random, {pruned} of them ended early, the best with {100 * best:.1f} % of PublicTest"
+        in text
+    )
+    assert f"params.yaml's own values stand at {100 * base['accuracy']:.1f} %" in text

@@ -21,7 +21,7 @@ def search_picture(rows: Sequence[TrialRow], space: Mapping[str, Dimension], pat
         axes[0].step(*optimum(shown), where="post", color=ORANGE, linewidth=1.5)
         axes[0].xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
         axes[0].set(xlabel="trial", title="Accuracy on PublicTest; line: the best so far")
-        axes[0].yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+        axes[0].yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
         for axis, (name, dimension) in zip(axes[1:], space.items(), strict=True):
             values = [row.parameters[name] for row in shown]
             dots(
@@ -36,12 +36,15 @@ def search_picture(rows: Sequence[TrialRow], space: Mapping[str, Dimension], pat
 
 
 def optimum(rows: Sequence[TrialRow]) -> tuple[list[int], list[float]]:
-    """The highest accuracy of the complete trials up to each that has one before it or is one."""
+    """Each trial from the first complete one on, and the highest accuracy of the complete ones up to it."""
     numbers: list[int] = []
     highest: list[float] = []
     for row in rows:
         if row.state == "complete" and row.accuracy is not None:
             highest.append(max([row.accuracy, *highest[-1:]]))
+        elif highest:
+            highest.append(highest[-1])
+        if highest:
             numbers.append(row.number)
     return numbers, highest
 
