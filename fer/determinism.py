@@ -12,7 +12,7 @@ def prepare(threads: int) -> None:
     """Deterministic kernels only, `threads` CPU threads, float32 in TF32 where a GPU has it."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms, which imports a compiler for 2 s
     # Filling fresh memory with NaN guards against kernels that read it; ours are tested, and it costs a pass a tensor.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 LEVEL = 0.95
 
@@ -85,6 +84,8 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
     Args:
         first, second: correctness of the same faces, (N,).
     """
+    from scipy.stats import binomtest  # noqa: PLC0415 - a second, where most who import this module test nothing
+
     b, c = int((first & ~second).sum()), int((~first & second).sum())
     p = float(binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
     return McNemar(b, c, p)

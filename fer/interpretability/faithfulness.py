@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torchvision.transforms.functional import gaussian_blur
 
 STEPS = 16
 COARSE = 6  # places on a side of a map of chance that is as smooth as Grad-CAM's
@@ -46,6 +45,8 @@ def curves(
         steps: how many equal shares of the pixels.
         seed: of the order among equal values.
     """
+    from torchvision.transforms.functional import gaussian_blur  # noqa: PLC0415 - as in fer/models/pretrained.py
+
     ranks = pixel_ranks(maps, seed).reshape(len(images), 1, *images.shape[-2:])  # (N, 1, 48, 48)
     faces = images.float()
     grey = faces.mean((2, 3), keepdim=True).expand_as(faces)

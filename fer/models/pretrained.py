@@ -7,9 +7,9 @@ Inception-ResNet-v1), so that weights load as they are. All of them take one gre
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-import torchvision.models as torchvision_models
 from torch import Tensor, nn
 
 from fer.models.inception import inception_resnet_v1
@@ -33,9 +33,16 @@ class Backbone:
     smallest: int = 32
 
 
-def features_of(network: nn.Module) -> nn.Sequential:
+def torchvision_network(name: str) -> Any:
+    """One of torchvision's, with random weights."""
+    import torchvision.models  # noqa: PLC0415 - two seconds in each process of a graph that mostly builds others
+
+    return torchvision.models.get_model(name)
+
+
+def features_of(name: str) -> nn.Sequential:
     """A VGG or MobileNet without its classifier; the first convolution takes one channel."""
-    return one_channel(nn.Sequential(OrderedDict(features=network.get_submodule("features"))))
+    return one_channel(nn.Sequential(OrderedDict(features=torchvision_network(name).get_submodule("features"))))
 
 
 def resnet50(*, v1_strides: bool = False) -> nn.Sequential:
@@ -43,7 +50,7 @@ def resnet50(*, v1_strides: bool = False) -> nn.Sequential:
 
     torchvision's own (v1.5) halves the side in a stage's first 3x3 convolution; He et al.'s (v1) in the 1x1 before it.
     """
-    network = torchvision_models.resnet50()
+    network = torchvision_network("resnet50")
     for stage in (network.layer2, network.layer3, network.layer4) if v1_strides else ():
         stage[0].conv1.stride, stage[0].conv2.stride = (2, 2), (1, 1)
     children = OrderedDict(list(network.named_children())[:-2])  # without avgpool and fc
@@ -59,10 +66,10 @@ def one_channel(backbone: nn.Sequential) -> nn.Sequential:
 
 
 BACKBONES: dict[str, Backbone] = {
-    "vgg11": Backbone(lambda: features_of(torchvision_models.vgg11()), (3, 6, 11, 16, 21), 512),
-    "vgg16": Backbone(lambda: features_of(torchvision_models.vgg16()), (5, 10, 17, 24, 31), 512),
+    "vgg11": Backbone(lambda: features_of("vgg11"), (3, 6, 11, 16, 21), 512),
+    "vgg16": Backbone(lambda: features_of("vgg16"), (5, 10, 17, 24, 31), 512),
     "resnet50": Backbone(resnet50, (4, 5, 6, 7, 8), 2048),
-    "mobilenet_v2": Backbone(lambda: features_of(torchvision_models.mobilenet_v2()), (2, 4, 7, 14, 19), 1280),
+    "mobilenet_v2": Backbone(lambda: features_of("mobilenet_v2"), (2, 4, 7, 14, 19), 1280),
     "inception_resnet_v1": Backbone(inception_resnet_v1, (3, 7, 8, 9, 10, 11), 1792, smallest=75),
 }
 

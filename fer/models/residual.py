@@ -1,7 +1,6 @@
 """Residual networks for small images (He et al. 2016), with what later work put into their blocks."""
 
 from torch import Tensor, nn
-from torchvision.ops import SqueezeExcitation, StochasticDepth
 
 from fer.emotions import Emotion
 from fer.models.plain import Layers, initialised
@@ -26,8 +25,7 @@ class BasicBlock(nn.Module):
             *([BlurPool2d()] if blurred else []),
             nn.Conv2d(filters, filters, 3, padding=1, bias=False),
             nn.BatchNorm2d(filters),
-            *([SqueezeExcitation(filters, max(4, filters // REDUCTION))] if layers.squeeze_excitation else []),
-            *([StochasticDepth(dropped, "row")] if dropped else []),
+            *branch_end(filters, layers, dropped),
         )
         projection = [nn.Conv2d(inputs, filters, 1, step, bias=False), nn.BatchNorm2d(filters)]
         changed = stride > 1 or inputs != filters
@@ -37,6 +35,16 @@ class BasicBlock(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         result: Tensor = self.relu(self.residual(maps) + self.shortcut(maps))
         return result
+
+
+def branch_end(filters: int, layers: Layers, dropped: float) -> list[nn.Module]:
+    """Squeeze and excitation (Hu et al. 2018), then stochastic depth (Huang et al. 2016), where asked for."""
+    if not (layers.squeeze_excitation or dropped):
+        return []
+    from torchvision.ops import SqueezeExcitation, StochasticDepth  # noqa: PLC0415 - as in fer/models/pretrained.py
+
+    gates = [SqueezeExcitation(filters, max(4, filters // REDUCTION))] if layers.squeeze_excitation else []
+    return [*gates, *([StochasticDepth(dropped, "row")] if dropped else [])]
 
 
 class BlurPool2d(nn.Sequential):

@@ -10,7 +10,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-import torchvision.models as torchvision_models
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -181,9 +180,10 @@ def from_torchvision(name: str, folder: Path | None) -> Loaded:
 
     torch.hub checks the hash of what it downloads but not of what its cache holds: that is checked here.
     """
+    import torchvision.models  # noqa: PLC0415 - as in fer/models/pretrained.py
+
     row = WEIGHTS[name]
-    enum, member = str(row.torchvision).split(".")
-    weights = getattr(torchvision_models, enum)[member]
+    weights = torchvision.models.get_weight(str(row.torchvision))
     path = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[1]
     try:
         state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)

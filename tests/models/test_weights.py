@@ -13,12 +13,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-import torchvision.models as torchvision_models
+import torchvision.models
 from safetensors.torch import save_file
 from torch import Tensor
 
 from fer.errors import UserError
-from fer.models import weights
 from fer.models.plain import Layers
 from fer.models.pretrained import BACKBONES, Transferred
 from fer.models.weights import WEIGHTS, MissingWeightsError, load, one_channel
@@ -91,7 +90,7 @@ def fake_torchvision(monkeypatch: pytest.MonkeyPatch, folder: Path, answer: Any,
     (folder / "checkpoints").mkdir(exist_ok=True)
     (folder / "checkpoints" / name).write_bytes(content)
     entry = SimpleNamespace(get_state_dict=get_state_dict, url=f"https://example.org/{name}")
-    monkeypatch.setattr(weights, "torchvision_models", SimpleNamespace(VGG11_Weights={"IMAGENET1K_V1": entry}))
+    monkeypatch.setattr(torchvision.models, "get_weight", {"VGG11_Weights.IMAGENET1K_V1": entry}.__getitem__)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folder))
 
 
@@ -158,8 +157,7 @@ def test_the_registry_holds_together() -> None:
     for row in WEIGHTS.values():
         assert row.architecture in BACKBONES
         if row.torchvision:
-            enum, member = row.torchvision.split(".")
-            assert "-" in getattr(torchvision_models, enum)[member].url
+            assert "-" in torchvision.models.get_weight(row.torchvision).url
 
 
 @pytest.mark.parametrize("name", [name for name, row in WEIGHTS.items() if row.sha256])
