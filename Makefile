@@ -52,10 +52,10 @@ lint: $(BIN)/.development
 	mypy
 
 test: lint
-	python -m pytest -n auto --dist loadfile -m "not full"
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not full"
 
 test-full: lint
-	python -m pytest -n auto --dist loadfile
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) .checkpoints .features .mypy_cache .ruff_cache .pytest_cache .hypothesis
