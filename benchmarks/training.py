@@ -15,7 +15,7 @@ from fer.determinism import pick_precision
 from fer.emotions import Split
 from fer.models.classifier import Classifier, Normalisation
 from fer.models.zoo import build
-from fer.params import Augment, Recipe
+from fer.recipe import Augment, Recipe
 from fer.training.loop import train_epoch
 from fer.training.losses import cross_entropy
 from fer.training.optimisers import build_optimiser

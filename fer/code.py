@@ -23,6 +23,7 @@ WITHOUT_INFLUENCE = {
     "fer/errors.py",
     "fer/not_run.py",
     "fer/params.py",
+    "fer/recipe.py",
     "fer/training/progress.py",
     "fer/training/watchdog.py",
     "stages/__init__.py",

@@ -13,7 +13,8 @@ import torch
 from fer.code import code_of, require_candidates
 from fer.files import write_text
 from fer.models.zoo import MODELS, build, layout, require_networks
-from fer.params import Dataset, System, load_params
+from fer.params import Dataset, load_params
+from fer.recipe import System
 from stages import clear_errors
 
 

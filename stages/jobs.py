@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fer.models.zoo import MODELS
-from fer.params import Params, System
+from fer.params import Params
+from fer.recipe import System
 from fer.training.committee import Committee, read_committee
 from fer.training.job import Job, Teacher
 from fer.training.runs import train_seeds

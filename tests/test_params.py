@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from fer.params import PARAMS, WAITING, Augment, ParamsError, Recipe, System, load_params
+from fer.params import PARAMS, WAITING, ParamsError, load_params
+from fer.recipe import Augment, Recipe, System
 
 ROOT = Path(__file__).parent.parent
 

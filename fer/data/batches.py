@@ -12,7 +12,7 @@ from fer.data.augment import augment, draw
 from fer.data.store import Faces
 from fer.determinism import derived_seed
 from fer.emotions import Emotion, Split
-from fer.params import Recipe
+from fer.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from fer.emotions import Split
 from fer.files import replacing, sha256_of
 from fer.models.classifier import Classifier, Normalisation, load_classifier, save_classifier
 from fer.models.zoo import build, count_flops, layout
-from fer.params import Recipe
+from fer.recipe import Recipe
 from fer.training.checkpoint import Checkpoint, checkpoint_for
 from fer.training.committee import Committee, LiveDistillation, load_teachers
 from fer.training.loop import Epoch, Run, train

@@ -14,7 +14,7 @@ from fer.determinism import derived_seed
 from fer.emotions import Split
 from fer.errors import UserError
 from fer.models.classifier import predict
-from fer.params import Recipe
+from fer.recipe import Recipe
 from fer.training.averaging import Average
 from fer.training.checkpoint import Checkpoint
 from fer.training.losses import Loss

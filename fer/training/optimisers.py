@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn, optim
 
-from fer.params import Recipe
+from fer.recipe import Recipe
 
 
 def build_optimiser(recipe: Recipe, network: nn.Module) -> optim.Optimizer:

@@ -2,7 +2,7 @@
 
 import math
 
-from fer.params import Recipe
+from fer.recipe import Recipe
 
 # Smith and Topin 2019, with the shares that torch.optim.lr_scheduler.OneCycleLR and fastai have.
 FIRST = 1 / 25

@@ -32,7 +32,8 @@ from fer.evaluation.search_plots import TrialRow, write_parallel, write_trials
 from fer.files import locked
 from fer.models.classifier import METADATA_KEY
 from fer.models.zoo import MODELS
-from fer.params import Dataset, Dimension, Recipe, Search, System, explain
+from fer.params import Dataset, Dimension, Search, explain
+from fer.recipe import Recipe, System
 from fer.training.checkpoint import checkpoint_for
 from fer.training.job import Job, run_job
 from fer.training.loop import Epoch

@@ -16,7 +16,7 @@ from fer.models.classifier import Classifier, Normalisation
 from fer.models.pretrained import Transferred, estimate_statistics
 from fer.models.weights import WEIGHTS, Loaded, MissingWeightsError, load
 from fer.models.zoo import build
-from fer.params import Recipe
+from fer.recipe import Recipe
 
 HEAD = "network.head."
 FEATURES = Path(".features")  # git-ignored; what stands there can be deleted at any time

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode, functional
 
 from fer.data.augment import Draws, augment, draw
-from fer.params import Augment
+from fer.recipe import Augment
 
 WARPED = Augment(rotation=30.0, shift=0.2, shear=0.3, scale=0.3, fill="zeros")
 EVERYTHING = WARPED.model_copy(update={"erasing": 0.5, "brightness": 0.4, "contrast": 0.4})

@@ -5,7 +5,7 @@ import torch
 
 from fer.data.batches import Batch, DeviceFeatures, batch_count, training_batches
 from fer.emotions import Emotion, Split
-from fer.params import Augment
+from fer.recipe import Augment
 from tests.training.test_loop import recipe, toy_faces
 
 FACES = toy_faces(Split.training, 41, 0)

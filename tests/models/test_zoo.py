@@ -13,7 +13,7 @@ from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation, WeightsError, load_classifier, predict, save_classifier
 from fer.models.pooling import FractionalMaxPool2d
 from fer.models.zoo import MODELS, build, count_flops, layout, require_networks
-from fer.params import Layers
+from fer.recipe import Layers
 
 IMAGES = torch.randint(0, 256, (4, 1, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 PLAIN = [name for name, row in MODELS.items() if "pooling" in row.takes]

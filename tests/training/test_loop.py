@@ -15,7 +15,7 @@ from fer.determinism import derived_seed
 from fer.emotions import Split
 from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation
-from fer.params import Augment, Recipe, Schedule
+from fer.recipe import Augment, Recipe, Schedule
 from fer.training.averaging import Average
 from fer.training.checkpoint import Checkpoint
 from fer.training.loop import Epoch, Run, learning_rate, train, validate

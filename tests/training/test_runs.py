@@ -17,7 +17,7 @@ from fer.data.store import open_store, read_split
 from fer.emotions import Split
 from fer.models.classifier import load_classifier, predict
 from fer.models.zoo import build, count_flops
-from fer.params import Layers
+from fer.recipe import Layers
 from fer.training import runs
 from fer.training.job import Job, Teacher, run_job
 from fer.training.runs import TrainingError, train_seeds

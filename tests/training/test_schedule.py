@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from fer.params import Recipe, Schedule
+from fer.recipe import Recipe, Schedule
 from fer.training.loop import step_rates
 from fer.training.schedule import rate_at
 from tests.training.test_loop import epoch, recipe

@@ -17,7 +17,8 @@ from optuna.distributions import FloatDistribution
 
 from fer.errors import UserError
 from fer.evaluation.search_plots import TrialRow
-from fer.params import PARAMS, Dimension, Search, System, load_params
+from fer.params import PARAMS, Dimension, Search, load_params
+from fer.recipe import System
 from fer.training.search import SILENT, Plan, open_storage, open_study, search, tables_of
 from stages.searches import plan_of, reproduce
 from tests.training.test_loop import recipe

@@ -15,7 +15,7 @@ from fer.models.classifier import load_classifier, predict
 from fer.models.pretrained import Transferred
 from fer.models.weights import WEIGHTS
 from fer.models.zoo import build
-from fer.params import Augment, Recipe
+from fer.recipe import Augment, Recipe
 from fer.training import transfer
 from fer.training.job import Job, new_classifier, read_faces, run_job
 from fer.training.transfer import Pretrained, feature_sets, thaw
