@@ -43,6 +43,9 @@ def measure() -> dict[str, Any] | None:
         for _ in range(SEEDS):
             epoch()
         times["one after another"].append(time.perf_counter() - begin)
+    for connection, worker in zip(ours, workers, strict=True):
+        connection.send(False)
+        worker.join()
     return {
         "variants": {name: summary(seconds, SEEDS * len(faces)) for name, seconds in times.items()},
         "ratio": ratio(times["side by side"], times["one after another"]),

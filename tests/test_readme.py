@@ -156,8 +156,8 @@ def test_the_eight_bit_figures_are_what_export_measured() -> None:
 
 
 def test_the_figures_of_speed_are_what_the_benchmarks_measured() -> None:
-    names = ("training", "peak", "time_to_accuracy", "ingest")
-    training, peak, accuracy, ingest = (
+    names = ("training", "peak", "time_to_accuracy", "ingest", "seeds", "compiled")
+    training, peak, accuracy, ingest, seeds, compiled = (
         json.loads((ROOT / "benchmarks" / "results" / "cpu" / f"{name}.json").read_text())["result"] for name in names
     )
     teacher, last = training["rows"][0], accuracy["history"][-1]
@@ -167,6 +167,8 @@ def test_the_figures_of_speed_are_what_the_benchmarks_measured() -> None:
         f"{teacher['ratios']['tutorial']:.1f} times a tutorial's loop",
         f"has {100 * last['accuracy']:.1f} % of PublicTest after {last['seconds']:.0f} s",
         f"Ingest takes {ingest['ratios']['pictures']:.1f} times less time",
+        f"Two seeds side by side train {seeds['ratio']:.2f} times as fast",
+        f"torch.compile, at {compiled['rows'][0]['ratios']['default']:.2f} times the speed for the teacher",
     )
     for phrase in phrases:
         assert phrase in " ".join(README.split()), phrase
