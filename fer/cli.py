@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,13 +53,26 @@ def results(dataset: str | None) -> None:
 @main.command()
 @click.argument("name")
 def dataset(name: str) -> None:
-    """Switch params.yaml to the dataset NAME; nothing of the other one is overwritten."""
+    """Switch params.yaml to the dataset NAME; nothing of the other one is overwritten or removed."""
     known = load_params().datasets
     if name not in known:
         raise UserError(f"dataset={name}: no such name; known: {', '.join(known)}")
     text = PARAMS.read_text(encoding="utf-8")
     # The line alone is replaced: a YAML writer would lose the comments' places.
     write_text(PARAMS, re.sub(r"^dataset: \w+", f"dataset: {name}", text, count=1, flags=re.MULTILINE))
+    keep_outs()
+
+
+def keep_outs() -> None:
+    """Makes DVC forget which files it made: those that the graph lacks now the next `dvc checkout` would remove.
+
+    With them would go the other dataset's metrics and plots, which are in no cache.
+    """
+    from dvc.exceptions import NotDvcRepoError  # noqa: PLC0415 - a second, which only this command pays
+    from dvc.repo import Repo  # noqa: PLC0415
+
+    with suppress(NotDvcRepoError), Repo() as repo:
+        repo.state.links.clear()
 
 
 @main.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from dvc.repo import Repo
 
 from fer.cli import main
 from fer.params import PARAMS, load_params
@@ -49,6 +50,19 @@ def test_the_switch_changes_one_line_and_back() -> None:
     ]
     assert fer("dataset", "synthetic").exit_code == 0
     assert Path(PARAMS).read_text().splitlines() == before
+
+
+@pytest.mark.parametrize("switched", [False, True])
+def test_what_the_other_dataset_made_outlives_a_checkout(project: Path, switched: bool) -> None:
+    made = project / "metrics" / "other.json"
+    made.write_text("{}")
+    with Repo.init(no_scm=True) as repo:
+        repo.state.save_link(str(made), repo.fs)  # as DVC does for each out of a stage
+    if switched:
+        assert fer("dataset", "fer2013").exit_code == 0
+    with Repo() as repo:
+        repo.checkout()
+    assert made.exists() == switched
 
 
 def test_an_unknown_dataset() -> None:
