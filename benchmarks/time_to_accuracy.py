@@ -71,7 +71,8 @@ def report(result: dict[str, Any], kind: str) -> str:
     best = max(epoch["accuracy"] for epoch in result["history"])
     reached = best >= ACCURACY
     outcome = (
-        f"Reached after {len(result['history'])} of {result['epochs']} epochs and {last['seconds']:.0f} s."
+        f"{ACCURACY:.1%} after {len(result['history'])} of {result['epochs']} epochs and {last['seconds']:.0f} s: "
+        f"{'reached' if last['seconds'] < GOALS[kind] else 'too late'}."
         if reached
         else f"Not reached: {best:.1%} at best in {result['epochs']} epochs and {last['seconds']:.0f} s."
     )
