@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fer.models.zoo import MODELS
-from fer.params import Params
-from fer.recipe import System
+from fer.params import Dataset, Params
+from fer.recipe import Recipe, System
 from fer.training.committee import Committee, read_committee
 from fer.training.job import Job, Teacher
 from fer.training.runs import train_seeds
@@ -54,11 +54,7 @@ def seed_jobs(
     params: Params, *, dataset: str, system: str, store: Path, out: Path, teachers: Teachers | None = None
 ) -> list[Job]:
     settings, limits = params.systems[system], params.datasets[dataset]
-    recipe = settings.recipe(
-        max_epochs=limits.epochs_of(system),
-        max_input_size=limits.max_input_size,
-        smallest=MODELS[settings.model].smallest,
-    )
+    recipe = recipe_within(limits, system, settings)
     return [
         Job(
             dataset=dataset,
@@ -76,6 +72,15 @@ def seed_jobs(
         )
         for seed in limits.seeds[: settings.max_seeds]
     ]
+
+
+def recipe_within(limits: Dataset, name: str, system: System) -> Recipe:
+    """The system's recipe under the dataset's caps."""
+    return system.recipe(
+        max_epochs=limits.epochs_of(name),
+        max_input_size=limits.max_input_size,
+        smallest=MODELS[system.model].smallest,
+    )
 
 
 def pretrained(params: Params, name: str | None, *, required: bool) -> Pretrained | None:
