@@ -43,8 +43,8 @@ class Case:
 
 CASES = (
     Case("cs231n", "teacher", 50, 48, 24, 4),
-    Case("vgg8", "VGG-like, 44x44", 128, 44, 2, 2),
-    Case("resnet18_cifar", "ResNet-18, 3x3 stem", 128, 48, 1, 2),
+    Case("vgg8", "VGG-like, 44x44", 128, 44, 4, 4),
+    Case("resnet18_cifar", "ResNet-18, 3x3 stem", 128, 48, 2, 3),
 )
 
 
