@@ -10,7 +10,7 @@ import click
 import torch
 
 from benchmarks.measure import NOT_MEASURED, machine
-from fer.determinism import pick_device
+from fer.determinism import pick_device, pick_precision
 from fer.files import replacing, write_json
 
 FOLDER = Path(__file__).parent
@@ -26,6 +26,9 @@ BENCHMARKS = {
     "prediction": "Prediction",
 }
 ON_CPU_ONLY = ("seeds", "ingest", "scale")
+WITHOUT_TRAINING = ("ingest", "scale", "prediction")
+# Folders of results. A CPU that computes bfloat16 trains in it, another in float32 at half the speed.
+KINDS = {"cpu": "CPU", "cpu_float32": "CPU without bfloat16", "cuda": "GPU"}
 
 
 @click.command(help=__doc__)
@@ -49,7 +52,12 @@ def run(name: str) -> None:
     if result is None:
         click.echo(f"{name}: left out, what it measures on is not at hand", err=True)
         return
-    write_json(RESULTS / device.type / f"{name}.json", {"machine": facts, "result": result})
+    write_json(RESULTS / kind_of(name, device) / f"{name}.json", {"machine": facts, "result": result})
+
+
+def kind_of(name: str, device: torch.device) -> str:
+    slow = pick_precision("auto", device) is torch.float32 and name not in WITHOUT_TRAINING
+    return f"{device.type}_float32" if slow else device.type
 
 
 def render() -> str:
@@ -60,19 +68,25 @@ def render() -> str:
     ]
     for name, title in BENCHMARKS.items():
         parts.append(f"\n## {title}\n\n{(importlib.import_module(f'benchmarks.{name}').__doc__ or '').strip()}\n")
-        kinds = ("cpu",) if name in ON_CPU_ONLY else ("cpu", "cuda")
-        parts += [part(name, kind) for kind in kinds]
+        parts += [part(name, kind) for kind in kinds_of(name)]
     return "".join(parts)
+
+
+def kinds_of(name: str) -> list[str]:
+    left_out = {"cuda"} if name in ON_CPU_ONLY else set()
+    if name in WITHOUT_TRAINING:
+        left_out.add("cpu_float32")
+    return [kind for kind in KINDS if kind not in left_out]
 
 
 def part(name: str, kind: str) -> str:
     path = RESULTS / kind / f"{name}.json"
-    heading = f"\n### {'GPU' if kind == 'cuda' else 'CPU'}\n\n"
+    heading = f"\n### {KINDS[kind]}\n\n"
     if not path.exists():
         return heading + (f"N{NOT_MEASURED[1:]}.\n" if kind == "cuda" else "Not measured.\n")
     content = json.loads(path.read_text(encoding="utf-8"))
     facts = content["machine"]
-    text = importlib.import_module(f"benchmarks.{name}").report(content["result"], kind)
+    text = importlib.import_module(f"benchmarks.{name}").report(content["result"], kind.removesuffix("_float32"))
     where = (
         f"On: {facts['device']}, {facts['cores']} cores, {facts['memory']}; {facts['system']}; {facts['packages']}; "
         f"commit {facts['commit']}; load before it began {facts['load']}.\n"
