@@ -5,6 +5,7 @@ blank images, copies of one face within Training (some with another label) and t
 training faces. The same are planted here, in known numbers, so that the ingest audit can be checked.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -150,18 +151,20 @@ def draw_face(emotion: Emotion, rng: np.random.Generator) -> npt.NDArray[np.uint
 def vote_probabilities(units: ActionUnits | None) -> npt.NDArray[np.float64]:
     """How likely a voter is to give each answer of CHOICES, (10,): the nearer a prototype, the likelier its emotion.
 
-    What is no face is NF to everyone.
+    What is no face is NF to everyone. Rounded, since the last bits of exp differ between processors, and by a last bit
+    numpy's multinomial takes another number of draws.
     """
     if units is None:
         return np.array([float(choice == "NF") for choice in CHOICES])
-    seen = np.array([getattr(units, unit) for unit in UNITS])  # (15,)
+    seen = [getattr(units, unit) for unit in UNITS]
     distances = {
-        OF_EMOTION[emotion]: float(np.linalg.norm(seen - [SHOWN * getattr(prototype, unit) for unit in UNITS]))
+        OF_EMOTION[emotion]: math.dist(seen, [SHOWN * getattr(prototype, unit) for unit in UNITS])
         for emotion, prototype in PROTOTYPES.items()
     }
-    weights = np.array([np.exp(-SHARPNESS * distances[name]) if name in distances else 0.0 for name in CHOICES])
-    stray = np.array([STRAY * (name in {"contempt", "unknown"}) for name in CHOICES])
-    return np.asarray((1 - stray.sum()) * weights / weights.sum() + stray)
+    likely = {name: round(math.exp(-SHARPNESS * distance), 9) for name, distance in distances.items()}
+    total, stray = math.fsum(likely.values()), {"contempt": STRAY, "unknown": STRAY}
+    rest = 1 - math.fsum(stray.values())
+    return np.array([rest * likely.get(name, 0.0) / total + stray.get(name, 0.0) for name in CHOICES])
 
 
 def split_sizes(faces: int) -> dict[Split, int]:

@@ -11,6 +11,7 @@ from fer.data.drawing import ActionUnits
 from fer.data.synthetic import PLANTED, PROTOTYPES, vote_probabilities, write_synthetic_csv
 from fer.data.votes import CHOICES, HEADER, OF_EMOTION, VotesError, acquire_votes, read_votes, write_votes
 from fer.emotions import Emotion
+from fer.files import sha256_of
 
 LINES = ["Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0", "PublicTest,,0,1,2,3,4,5,6,7,8,9"]
 
@@ -94,6 +95,12 @@ def test_a_drawn_crowd_votes_on_every_row(tmp_path: Path, monkeypatch: pytest.Mo
     assert 0.6 < np.mean(agree) < 0.98
     assert sum(blank) == PLANTED.blank
     assert (crowd.counts[blank, 9] == 10).all()
+
+
+def test_drawn_faces_and_votes_are_the_same_bytes_on_every_processor(tmp_path: Path) -> None:
+    write_synthetic_csv(tmp_path / "faces.csv", seed=0, faces=200, votes=tmp_path / "votes.csv")
+    assert sha256_of(tmp_path / "faces.csv")[:16] == "2d41680f46b139e6"
+    assert sha256_of(tmp_path / "votes.csv")[:16] == "9a5077fada618818"
 
 
 @pytest.mark.parametrize("emotion", list(Emotion))
