@@ -56,8 +56,9 @@ def run(name: str) -> None:
 
 
 def kind_of(name: str, device: torch.device) -> str:
-    slow = pick_precision("auto", device) is torch.float32 and name not in WITHOUT_TRAINING
-    return f"{device.type}_float32" if slow else device.type
+    if device.type == "cpu" and name not in WITHOUT_TRAINING and pick_precision("auto", device) is torch.float32:
+        return "cpu_float32"
+    return device.type
 
 
 def render() -> str:
