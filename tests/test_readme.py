@@ -168,7 +168,7 @@ def test_the_figures_of_speed_are_what_the_benchmarks_measured() -> None:
         f"{teacher['ratios']['tutorial']:.1f} times a tutorial's loop",
         f"ResNet-18 trains {resnet18['ratios']['tutorial']:.1f} times as fast as in that loop, "
         f"at {peak_share(peak['rows'][2])} of the matrix product",
-        f"has 60.7 % of PublicTest after {last['seconds']:.0f} s",
+        f"to 60.7 % of PublicTest in {last['seconds']:.0f} s",
         f"Without bfloat16 the teacher gains a factor of {without['ratios']['tutorial']:.1f}",
         f"Ingest takes {ingest['ratios']['pictures']:.1f} times less time",
         f"Two seeds side by side train {seeds['ratio']:.2f} times as fast",
