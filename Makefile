@@ -1,43 +1,46 @@
-# `make repro` and `make test` set up what they need; nothing else has to be installed but Python 3.11+, git and make.
+# `make demo` and `make test` set up what they need; nothing else has to be installed but Python 3.11+, git and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONHASHSEED := 0
+# As they were typed, `$`, spaces and all: make's own functions would split and expand them.
+export CSV_AS_TYPED := $(value CSV)
+export FERPLUS_AS_TYPED := $(value FERPLUS)
+export TYPED_IN := $(PWD)
 
-.PHONY: help repro fer2013 zoo bench test test-full lint check-format clean
+.PHONY: help demo fer2013 record bench test test-full lint clean
 
 help:
-	@echo "make repro               the whole graph on the drawn dataset, then the results table"
-	@echo "make fer2013 CSV=path    the same on the real data (without CSV: from Kaggle)"
-	@echo "make zoo                 every system, those not yet run too, for an epoch on the drawn faces (20 minutes at most)"
+	@echo "make demo                the whole pipeline on synthetic faces (minutes), then its results"
+	@echo "make fer2013 CSV=path    the pipeline on the real data (FERPLUS=path: with FER+'s votes)"
+	@echo "make record              every number and picture again, from the predictions in git"
 	@echo "make bench               what is measured against what, into benchmarks/RESULTS.md; ONLY=ingest: one part"
 	@echo "make test                lint, types and tests (10 minutes at most)"
 	@echo "make test-full           the slow tests too; FER2013_CSV=path adds those on the real data"
 
-$(BIN)/.runtime: requirements.txt
+$(BIN)/.runtime: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 $(BIN)/.development: $(BIN)/.runtime requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-repro: $(BIN)/.runtime
+demo: $(BIN)/.runtime
+	cd demo && dvc repro && python -m fer results
+
+fer2013: $(BIN)/.runtime
+	@test -z "$$CSV_AS_TYPED" -a -e data/source || python -m fer source --from "$$TYPED_IN" "$$CSV_AS_TYPED" $${FERPLUS_AS_TYPED:+"$$FERPLUS_AS_TYPED"}
 	dvc repro
 	@python -m fer results
 
-fer2013: $(BIN)/.runtime
-	@python -m fer dataset fer2013
-	$(if $(CSV),FER2013_CSV="$(abspath $(CSV))") dvc repro
+record: $(BIN)/.runtime
+	dvc repro --allow-missing
 	@python -m fer results
-
-zoo: $(BIN)/.runtime
-	@python -m fer dataset synthetic
-	dvc repro normalise@synthetic
-	python -m fer zoo
 
 $(BIN)/.bench: $(BIN)/.runtime benchmarks/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
@@ -58,4 +61,4 @@ test-full: lint
 	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 clean:
-	rm -rf $(VENV) .checkpoints .features .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .checkpoints .features demo/.checkpoints demo/.features .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,8 +10,8 @@ import click
 import torch
 
 from benchmarks.measure import NOT_MEASURED, machine
-from fer.determinism import pick_device, pick_precision
-from fer.files import replacing, write_json
+from fer.files import atomic_write, write_json
+from fer.models.device import pick_device, pick_precision
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
@@ -41,7 +41,7 @@ def main(only: str | None, here: bool) -> None:
     for name in [only] if only else list(BENCHMARKS):
         click.echo(f"{name} ...", err=True)
         subprocess.run([sys.executable, "-m", "benchmarks", "--only", name, "--here"], check=True)
-    with replacing(FOLDER / "RESULTS.md") as temporary:
+    with atomic_write(FOLDER / "RESULTS.md") as temporary:
         temporary.write_text(render(), encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks.measure import in_turn, ratio, start, summary, table
-from benchmarks.training import CASES, Case, our_epoch, random_faces
+from benchmarks.ours import CASES, Case, note, our_epoch
 
 MODES = {"cpu": ("default",), "cuda": ("default", "reduce-overhead")}
 
@@ -22,7 +22,7 @@ def measure() -> dict[str, Any]:
 
 
 def run(case: Case, device: torch.device) -> dict[str, Any]:
-    faces = random_faces(case.batch_size * case.batches * (20 if device.type == "cuda" else 1))
+    faces = case.faces(device)
     epochs = {"eager": our_epoch(case, faces, device, augmented=True)}
     seconds, reason = {}, None
     for mode in MODES[device.type]:
@@ -37,7 +37,7 @@ def run(case: Case, device: torch.device) -> dict[str, Any]:
         epochs[mode] = epoch
     times = in_turn(dict(epochs), rounds=case.rounds)
     return {
-        "title": case.title, "failed": reason, "first_epoch": seconds,
+        "title": case.title, "side": case.side, "failed": reason, "first_epoch": seconds,
         "variants": {name: summary(runs, len(faces)) for name, runs in times.items()},
         "ratios": {mode: ratio(times[mode], times["eager"]) for mode in seconds},
     }  # fmt: skip
@@ -59,4 +59,4 @@ def report(result: dict[str, Any], kind: str) -> str:
             ]
         rows.append(line)
     failed = "".join(f"\n{row['title']}: {row['failed']}\n" for row in result["rows"] if row["failed"])
-    return table(header, rows) + failed
+    return table(header, rows) + note(result["rows"]) + failed

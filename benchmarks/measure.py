@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from fer.determinism import describe_device, pick_device, prepare
-from fer.training.runs import usable_cores
+from fer.models.device import describe_device, pick_device, prepare
+from fer.orchestration.side_by_side import usable_cores
 
 PACKAGES = ("torch", "torchvision", "kornia", "numpy", "pandas", "pillow", "h5py", "onnxruntime")
 NOT_MEASURED = "not measured: no GPU was lent"

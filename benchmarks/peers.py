@@ -1,4 +1,4 @@
-"""Other ways to train on faces, each as an epoch over the same faces with the same network, batch size and optimiser.
+"""Other ways to train on faces, each as an epoch over the same faces with the same network, batch size and optimizer.
 
 `tutorial` is what the best known public training scripts for FER2013 do (usef-kh/fer, LetheSec's and WuJie1010's
 repositories), written anew: a Dataset that makes a PIL image of an array, transforms image by image in two worker
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import kornia.augmentation as kornia
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -87,6 +86,8 @@ def loader_epoch(work: Work, network: nn.Module, transform: Callable[[Any], Tens
 
 
 def kornia_epoch(work: Work, network: nn.Module) -> Epoch:
+    import kornia.augmentation as kornia  # noqa: PLC0415 - rendering results needs none
+
     crop = [kornia.RandomCrop((work.side, work.side))] if work.side < 48 else []
     distort = kornia.AugmentationSequential(
         kornia.RandomAffine(10.0, translate=(0.2, 0.2), scale=(0.8, 1.2), p=1.0),
@@ -109,7 +110,7 @@ def kornia_epoch(work: Work, network: nn.Module) -> Epoch:
 def plain_epoch(work: Work, network: nn.Module, batches: Callable[[], Iterable[tuple[Tensor, Tensor]]]) -> Epoch:
     """The loop of a tutorial, with Adam as the teacher's recipe has it."""
     network = network.to(work.device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-3)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-3)
     criterion = nn.CrossEntropyLoss()
 
     def epoch() -> float:
@@ -117,11 +118,11 @@ def plain_epoch(work: Work, network: nn.Module, batches: Callable[[], Iterable[t
         loss_sum, right, count = 0.0, 0, 0
         for batch, targets in batches():
             inputs, labels = batch.to(work.device), targets.to(work.device)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             outputs = network(inputs)
             loss = criterion(outputs, labels)
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             loss_sum += loss.item() * len(labels)
             right += (outputs.argmax(1) == labels).sum().item()
             count += len(labels)

@@ -16,7 +16,7 @@ import torch
 from benchmarks.measure import in_turn, ratio, start, table
 from fer.models.classifier import load_classifier, predict
 
-WEIGHTS = Path("data/published/fer2013/cs231n.safetensors")
+WEIGHTS = Path("data/published/cs231n.safetensors")
 FACES = 1024
 ROUNDS = 9
 OPSET = 18
@@ -24,7 +24,7 @@ REPEATS = 20  # one face is quick: so many in a row are one timing
 
 
 def measure() -> dict[str, Any]:
-    from fer.app.export import INPUT, OUTPUT, export_onnx  # noqa: PLC0415 - rendering results needs no onnx
+    from fer.export.onnx import INPUT, OUTPUT, export_onnx  # noqa: PLC0415 - rendering results needs no onnx
 
     device = start()
     faces = np.random.default_rng(0).integers(0, 256, (FACES, 48, 48), dtype=np.uint8)

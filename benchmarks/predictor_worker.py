@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE, BATCH = 48, 64
-STUDENT = Path(__file__).parent.parent / "data" / "published" / "fer2013" / "cs231n_student.safetensors"
+STUDENT = Path(__file__).parent.parent / "data" / "published" / "cs231n_student.safetensors"
 
 Faces = NDArray[np.uint8]  # (N, 48, 48)
-Predictor = Callable[[Faces], Any]  # to one row of seven scores a face, in FER2013's order
+Predictor = Callable[[Faces], Any]  # to a row of seven logits or probabilities a face, in FER2013's order
 
 
 def eager() -> Predictor:
@@ -36,16 +36,16 @@ def eager() -> Predictor:
 
 
 def exported(*, int8: bool) -> Predictor:
-    from fer.app.calibration import training_faces  # noqa: PLC0415
-    from fer.app.export import export_onnx  # noqa: PLC0415
-    from fer.app.exported import Exported  # noqa: PLC0415
-    from fer.app.quantise import quantise  # noqa: PLC0415
+    from fer.export.calibration import training_faces  # noqa: PLC0415
+    from fer.export.export import Exported  # noqa: PLC0415
+    from fer.export.onnx import export_onnx  # noqa: PLC0415
+    from fer.export.quantise import quantise  # noqa: PLC0415
 
     folder = Path(sys.argv[2])
     path = folder / f"{sys.argv[1]}.onnx"
     export_onnx(STUDENT, path, opset=18)
     if int8:
-        store = STUDENT.parents[2] / "normalised" / "fer2013.h5"
+        store = STUDENT.parents[1] / "normalised.h5"
         quantise(path, path, training_faces(store, 512))
     return Exported(path)
 

@@ -22,12 +22,12 @@ import numpy as np
 import torch
 
 from benchmarks.measure import machine, table
-from fer.data.store import open_store, read_split
-from fer.emotions import Split
-from fer.files import replacing, write_json
+from fer.constants import Split
+from fer.files import atomic_write, write_json
+from fer.store import open_store, read_split
 
 HERE = Path(__file__).parent
-STORE = HERE.parent / "data" / "normalised" / "fer2013.h5"
+STORE = HERE.parent / "data" / "normalised.h5"
 REQUIREMENTS = HERE / "predictors_requirements.txt"
 FER = "fer==25.10.3"
 OURS = {"eager": "ours, PyTorch", "float": "ours, ONNX", "int8": "ours, ONNX int8"}
@@ -158,9 +158,9 @@ def main() -> None:
     facts = machine(torch.device("cpu"))
     result = measure()
     if result is None:
-        sys.exit(f"{STORE.relative_to(HERE.parent)}: not here; `make fer2013` makes it")
+        sys.exit(f"{STORE.relative_to(HERE.parent)}: not here; `dvc repro normalise` writes it")
     write_json(HERE / "results" / "cpu" / "predictors.json", {"machine": facts, "result": result})
-    with replacing(HERE / "predictors.md") as temporary:
+    with atomic_write(HERE / "predictors.md") as temporary:
         text = f"# Side by side with what people install\n\n{__doc__}\n{report(result, 'cpu')}"
         where = (
             f"\nOn: {facts['device']}, {facts['memory']}, commit {facts['commit']}; load before it {facts['load']}.\n"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import table
-from fer.emotions import PIXELS, Split
+from fer.constants import PIXELS, Split
 
 FACES = {Split.training: 28709, Split.public_test: 3589, Split.private_test: 3589}  # the competition's
 SIZES = (1, 5, 10)
@@ -65,11 +65,10 @@ def run_stages(folder: Path) -> dict[str, Any]:
     clean, rejected = folder / "clean.h5", folder / "rejected.csv"
     return {
         "ingest": run_alone(
-            "from fer.data.fer2013 import write_clean; write_clean(*paths)", folder / "faces.csv", clean, rejected
+            "from fer.data.ingest import write_clean; write_clean(*paths)", folder / "faces.csv", clean, rejected
         ),
         "normalise": run_alone(
-            "from fer.data.normalise import normalise_store; "
-            "normalise_store(*paths, method='pixel', drop_leaked=False)",
+            "from fer.data.normalise import normalise_store; normalise_store(*paths, drop_leaked=False)",
             clean,
             folder / "normalised.h5",
         ),

@@ -1,7 +1,7 @@
 """Two seeds of the teacher side by side, a process and a thread each, against one after another with all threads.
 
-The first is how the project trains seeds on a CPU (datasets.fer2013.threads). On a GPU they train one after another: no
-other way has been measured there.
+The first is how the project trains seeds on a CPU (train.defaults.threads: 1). On a GPU they train one after another:
+no other way has been measured there.
 """
 
 import multiprocessing
@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from benchmarks.measure import ratio, summary, table
-from benchmarks.training import CASES, our_epoch, random_faces
-from fer.determinism import prepare
-from fer.training.runs import usable_cores
+from benchmarks.ours import CASES, our_epoch
+from fer.models.device import prepare
+from fer.orchestration.side_by_side import usable_cores
 
+CPU = torch.device("cpu")
 CASE = CASES[0]
 SEEDS = 2
 ROUNDS = 6
@@ -25,13 +26,13 @@ def measure() -> dict[str, Any] | None:
     """None where there is one core."""
     if usable_cores() < SEEDS:
         return None
-    faces = random_faces(CASE.batch_size * CASE.batches)
+    faces = CASE.faces(CPU)
     prepare(usable_cores())
-    epoch = our_epoch(CASE, faces, torch.device("cpu"), augmented=True)
+    epoch = our_epoch(CASE, faces, CPU, augmented=True)
     epoch()
     context = multiprocessing.get_context("spawn")
     pairs = [context.Pipe() for _ in range(SEEDS)]
-    workers = [context.Process(target=train_when_told, args=(theirs,), daemon=True) for _, theirs in pairs]
+    workers = [context.Process(target=train_when_asked, args=(theirs,), daemon=True) for _, theirs in pairs]
     for worker in workers:
         worker.start()
     ours = [mine for mine, _ in pairs]
@@ -52,10 +53,9 @@ def measure() -> dict[str, Any] | None:
     }
 
 
-def train_when_told(connection: Connection) -> None:
+def train_when_asked(connection: Connection) -> None:
     prepare(1)
-    faces = random_faces(CASE.batch_size * CASE.batches)
-    epoch = our_epoch(CASE, faces, torch.device("cpu"), augmented=True)
+    epoch = our_epoch(CASE, CASE.faces(CPU), CPU, augmented=True)
     while connection.recv():
         epoch()
         connection.send(True)

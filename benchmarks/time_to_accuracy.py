@@ -13,18 +13,19 @@ import torch
 from torch import nn
 
 from benchmarks.measure import start, table
-from fer.data.batches import DeviceFaces
-from fer.data.store import open_store, read_split
-from fer.determinism import derived_seed, pick_precision
-from fer.emotions import Split
+from benchmarks.ours import PARAMS
+from fer.constants import Split
 from fer.models.classifier import Classifier, Normalisation
-from fer.models.zoo import build
-from fer.params import load_params
-from fer.training.checkpoint import Checkpoint
+from fer.models.device import pick_precision
+from fer.models.networks import build
+from fer.orchestration.checkpoint import Checkpoint
+from fer.store import open_store, read_split, read_statistics
+from fer.training.batches import DeviceFaces
 from fer.training.loop import Epoch, train
 from fer.training.losses import CrossEntropy
+from fer.training.seeds import derived_seed
 
-STORE = Path("data/normalised/fer2013.h5")
+STORE = Path("data/normalised.h5")
 SYSTEM = "cs231n_fast"
 ACCURACY = 0.607
 GOALS = {"cpu": 300.0, "cuda": 10.0}
@@ -35,16 +36,16 @@ class ReachedError(Exception):
 
 
 def measure() -> dict[str, Any] | None:
-    """None where the store of FER2013 is not at hand."""
+    """Return None where the store of FER2013 is not at hand; `dvc repro normalise` writes it."""
     if not STORE.exists():
         return None
     device = start()
-    recipe = load_params().recipes[SYSTEM]
+    config = PARAMS.config(SYSTEM)
     with open_store(STORE) as file:
         training, validation = (
             DeviceFaces(read_split(file, split), split, device) for split in (Split.training, Split.public_test)
         )
-        normalise = Normalisation(file["mean"][:], file["std"][:])
+        normalise = Normalisation(*read_statistics(file, config.normalise))
     begin = time.perf_counter()
     history: list[dict[str, float]] = []
 
@@ -55,15 +56,15 @@ def measure() -> dict[str, Any] | None:
                 raise ReachedError
 
     torch.manual_seed(derived_seed(0, "weights"))
-    classifier: nn.Module = Classifier(normalise, build(recipe.model))
+    classifier: nn.Module = Classifier(normalise, build(config.network, config.side), input_size=config.side)
     classifier = classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     with contextlib.suppress(ReachedError):
         train(
-            classifier, training, validation, loss=CrossEntropy(label_smoothing=recipe.label_smoothing),
-            recipe=recipe, seed=0, precision=pick_precision("auto", device),
+            classifier, training, validation, loss=CrossEntropy(label_smoothing=config.label_smoothing),
+            config=config, seed=0, precision=pick_precision("auto", device),
             checkpoint=Checkpoint(Path("unused"), writes=False), progress=progress,
         )  # fmt: skip
-    return {"history": history, "epochs": recipe.epochs}
+    return {"history": history, "epochs": config.epochs}
 
 
 def report(result: dict[str, Any], kind: str) -> str:

@@ -5,5 +5,5 @@ class UserError(ValueError):
     """A few lines that name the file, row or parameter and what is allowed."""
 
 
-class TeamError(UserError):
+class DistributedError(UserError):
     """Another process of a training is gone; every process that is left says so."""

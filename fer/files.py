@@ -11,8 +11,8 @@ from typing import Any
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed to it when the block ends well and removed when it does not."""
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, renamed to it when the block ends well and removed when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -23,8 +23,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Waits until no other process holds `path`, a file that exists for this alone, and holds it for the block."""
+def file_lock(path: Path) -> Iterator[None]:
+    """Wait until no other process holds `path`, a file that exists for this alone, and hold it for the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -32,7 +32,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def rounded(value: Any, digits: int = 6) -> Any:
-    """Floats rounded to `digits`, through dictionaries and lists: the last bits differ between machines."""
+    """Return `value` with its floats rounded, through dictionaries and lists: the last bits differ between machines."""
     if isinstance(value, dict):
         return {key: rounded(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -41,18 +41,19 @@ def rounded(value: Any, digits: int = 6) -> Any:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Sorted keys, rounded floats, a final newline: the same content gives the same bytes."""
+    """Write sorted keys, rounded floats, a final newline: the same content gives the same bytes."""
     text = json.dumps(rounded(content), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
+    """Write UTF-8 with LF alone, on every system."""
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes, read in blocks."""
+    """Return the hexadecimal SHA-256 of a file's bytes, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,18 +5,19 @@ import os
 import sys
 from collections.abc import Callable
 
-from fer.errors import TeamError, UserError
+from fer.errors import DistributedError, UserError
 
 
 def clear_errors(main: Callable[..., None]) -> Callable[..., None]:
-    """What a person can put right ends the stage with its message and status 1; everything else is a bug."""
+    """End the stage with a UserError's message and status 1; everything else is a bug, with its traceback."""
 
     @functools.wraps(main)
     def wrapped(*args: object, **kwargs: object) -> None:
         try:
             main(*args, **kwargs)
         except UserError as error:
-            if isinstance(error, TeamError) or os.environ.get("RANK", "0") == "0":  # of a team all meet the same error
+            # Under torchrun all processes meet the same error; rank 0 prints it.
+            if isinstance(error, DistributedError) or os.environ.get("RANK", "0") == "0":
                 print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
 

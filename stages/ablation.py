@@ -1,31 +1,44 @@
-"""ablation: each ingredient of a recipe alone -> {out}/{variant}/{seed}.safetensors and {seed}.csv."""
+"""ablation: one change of a recipe, trained on every seed of its base -> data/ablation/{variant}/, its predictions."""
 
+import tempfile
 from pathlib import Path
 
 import click
 
-from fer.not_run import leave_note
-from fer.params import load_params
-from fer.training.watchdog import die_with_dvc
+from fer.config.params import load_params
+from fer.errors import UserError
+from fer.orchestration.jobs import seed_jobs
+from fer.orchestration.side_by_side import train_seeds
+from fer.orchestration.watchdog import die_with_dvc
+from fer.predictions.predict import Runtime, predict_system
 from stages import clear_errors
 
-PATH = click.Path(path_type=Path)
+STORE = Path("data/normalised.h5")
 
 
 @click.command(help=__doc__)
-@click.option("--dataset", required=True)
-@click.option("--store", required=True, type=PATH)
-@click.option("--out", required=True, type=PATH)
+@click.argument("variant")
 @clear_errors
-def main(*, dataset: str, store: Path, out: Path) -> None:
+def main(variant: str) -> None:
     params = load_params()
-    if dataset not in params.ablation.datasets:
-        leave_note(out)
-        return
-    from stages.jobs import train_variants  # noqa: PLC0415 - importing torch takes longer than leaving a note
-
+    base = params.ablation.base
+    if variant not in params.ablation.variants:
+        raise UserError(f"{variant}: no such variant; known: {', '.join(params.ablation.variants)}")
+    if base not in params.run.train:
+        raise UserError(f"ablation.base={base}: allowed: what is trained from scratch, {', '.join(params.run.train)}")
     die_with_dvc()
-    train_variants(params, params.ablation.variants, dataset=dataset, store=store, out=out)
+    with tempfile.TemporaryDirectory() as folder:  # the weights are not kept; an interrupted run has its checkpoints
+        models = Path(folder) / variant
+        # Under the base's name: equal seeds start and shuffle alike, so that the change alone makes the difference.
+        jobs = seed_jobs(params, base, store=STORE, out=models, config=params.variant(variant))
+        train_seeds(jobs, workers=params.train.workers)
+        predict_system(
+            models,
+            store=STORE,
+            near_duplicates=Path("data/near_duplicates.csv"),
+            out=Path("data/ablation") / variant,
+            runtime=Runtime(**params.predict.model_dump()),
+        )
 
 
 if __name__ == "__main__":

@@ -1,35 +1,30 @@
-"""distil_ensemble: a student of the ensemble's members -> {out}/{seed}.safetensors and {seed}.csv for each seed."""
+"""distil_ensemble: a student, each seed taught by every seed of its teachers -> data/models/{system}/, as train."""
 
 from pathlib import Path
 
 import click
 
-from fer.not_run import leave_note
-from fer.params import load_params
-from fer.training.watchdog import die_with_dvc
+from fer.config.params import load_params
+from fer.orchestration.jobs import seed_jobs
+from fer.orchestration.side_by_side import train_seeds
+from fer.orchestration.watchdog import die_with_dvc
 from stages import clear_errors
 
-PATH = click.Path(path_type=Path)
+MODELS = Path("data/models")
 
 
 @click.command(help=__doc__)
-@click.option("--dataset", required=True)
-@click.option("--system", required=True)
-@click.option("--ensemble", required=True, type=PATH)
-@click.option("--models", required=True, type=PATH)
-@click.option("--store", required=True, type=PATH)
-@click.option("--out", required=True, type=PATH)
+@click.argument("system")
+@click.option("--teacher", "teachers", required=True, multiple=True)
 @clear_errors
-def main(*, dataset: str, system: str, ensemble: Path, models: Path, store: Path, out: Path) -> None:
-    params = load_params()
-    if dataset not in params.systems[system].datasets:
-        leave_note(out)
-        return
-    from stages.jobs import all_teachers, train_system  # noqa: PLC0415 - importing torch takes longer than leaving a note
-
+def main(*, system: str, teachers: tuple[str, ...]) -> None:
     die_with_dvc()
-    teachers = all_teachers(params, ensemble, models)
-    train_system(params, dataset=dataset, system=system, store=store, out=out, teachers=teachers)
+    params = load_params()
+    members = tuple(MODELS / name / f"{seed}.safetensors" for name in teachers for seed in params.seeds_of(name))
+    jobs = seed_jobs(
+        params, system, store=Path("data/normalised.h5"), out=MODELS / system, teachers=lambda _seed: members
+    )
+    train_seeds(jobs, workers=params.train.workers)
 
 
 if __name__ == "__main__":

@@ -1,46 +1,32 @@
-"""explain: what a system's best seed looks at, whether the maps say so rightly, and galleries of its answers."""
+"""explain SYSTEM: what its best seed looks at, whether the maps are faithful, and galleries of its answers."""
 
 from pathlib import Path
 
 import click
 
-from fer.interpretability.notes import note_not_run
-from fer.not_run import is_noted
-from fer.params import load_params
+from fer.config.params import load_params
 from stages import clear_errors
-
-PATH = click.Path(path_type=Path)
 
 
 @click.command(help=__doc__)
-@click.option("--dataset", required=True)
-@click.option("--models", required=True, type=PATH)
-@click.option("--predictions", required=True, type=PATH)
-@click.option("--store", required=True, type=PATH)
-@click.option("--faces", required=True, type=PATH)
-@click.option("--metrics", required=True, type=PATH)
-@click.option("--plots", required=True, type=PATH)
+@click.argument("system")
 @clear_errors
-def main(
-    *, dataset: str, models: Path, predictions: Path, store: Path, faces: Path, metrics: Path, plots: Path
-) -> None:
-    if is_noted(models):
-        note_not_run(faces, metrics, plots)
-        return
-    from fer.interpretability.explain import Places, Settings, explain_system  # noqa: PLC0415 - as in stages/train.py
+def main(system: str) -> None:
+    from fer.explain.explain import Places, explain_system  # noqa: PLC0415 - torch and captum take seconds to import
 
     params = load_params()
-    settings = Settings(
-        faces=params.datasets[dataset].explain_faces,
-        shown=params.explain.shown,
-        gallery=params.explain.gallery,
-        steps=params.explain.steps,
-        seed=params.evaluate.bootstrap_seed,
-        resamples=params.evaluate.resamples,
-        device=params.train.device,
-        threads=params.datasets[dataset].threads,
+    places = Places(
+        faces=Path("data/explained") / system,
+        metrics=Path("metrics/explain") / f"{system}.json",
+        plots=Path("plots/explain") / system,
     )
-    explain_system(models, predictions, store, Places(faces, metrics, plots), settings)
+    explain_system(
+        Path("data/models") / system,
+        Path("data/predictions") / system,
+        Path("data/normalised.h5"),
+        places,
+        settings=params.explain,
+    )
 
 
 if __name__ == "__main__":

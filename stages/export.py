@@ -1,32 +1,29 @@
-"""export: a system's best seed on PublicTest as ONNX, in float and in eight bits, and what both are worth."""
+"""export: a system's best seed on PublicTest for use: published weights, ONNX in float and in eight bits."""
 
 from pathlib import Path
 
 import click
 
-from fer.files import write_json
-from fer.not_run import is_noted, leave_note
-from fer.params import load_params
+from fer.config.params import load_params
 from stages import clear_errors
-
-PATH = click.Path(path_type=Path)
 
 
 @click.command(help=__doc__)
-@click.option("--models", required=True, type=PATH)
-@click.option("--store", required=True, type=PATH)
-@click.option("--out", required=True, type=PATH)
-@click.option("--metrics", required=True, type=PATH)
+@click.argument("system")
 @clear_errors
-def main(*, models: Path, store: Path, out: Path, metrics: Path) -> None:
-    if is_noted(models):
-        leave_note(out)
-        write_json(metrics, {})
-        return
-    from fer.app.exported import export_system  # noqa: PLC0415 - as in stages/train.py
+def main(system: str) -> None:
+    from fer.export.export import export_system  # noqa: PLC0415 - torch and onnxruntime take seconds to import
 
     settings = load_params().export
-    export_system(models, store, out, metrics, faces=settings.calibration_faces, opset=settings.opset)
+    export_system(
+        Path("data/models") / system,
+        Path("data/normalised.h5"),
+        published=Path("data/published") / f"{system}.safetensors",
+        out=Path("data/exported") / system,
+        metrics=Path("metrics/export") / f"{system}.json",
+        faces=settings.calibration_faces,
+        opset=settings.opset,
+    )
 
 
 if __name__ == "__main__":

@@ -4,25 +4,30 @@ from pathlib import Path
 
 import click
 
-from fer.data.fer2013 import ingest
+from fer.config.params import load_params
+from fer.data.ingest import ingest
+from fer.data.pictures import draw_data
 from fer.files import write_json
-from fer.params import load_params
 from stages import clear_errors
 
-PATH = click.Path(path_type=Path)
+STORE, NEAR_DUPLICATES = Path("data/clean.h5"), Path("data/near_duplicates.csv")
 
 
 @click.command(help=__doc__)
-@click.option("--csv", required=True, type=PATH)
-@click.option("--store", required=True, type=PATH)
-@click.option("--rejected", required=True, type=PATH)
-@click.option("--near-duplicates", required=True, type=PATH)
-@click.option("--metrics", required=True, type=PATH)
 @clear_errors
-def main(*, csv: Path, store: Path, rejected: Path, near_duplicates: Path, metrics: Path) -> None:
-    correlation = load_params().clean.near_duplicate_correlation
-    content = ingest(csv, store, rejected, near_duplicates, near_duplicate_correlation=correlation)
-    write_json(metrics, content)
+def main() -> None:
+    clean = load_params().clean
+    content = ingest(
+        Path("data/raw.csv"),
+        STORE,
+        Path("data/rejected.csv"),
+        NEAR_DUPLICATES,
+        near_duplicate_correlation=clean.near_duplicate_correlation,
+        max_rejected=clean.max_rejected,
+        report=click.echo,
+    )
+    write_json(Path("metrics/data.json"), content)
+    draw_data(STORE, NEAR_DUPLICATES, pictures=Path("data/pictures"), plots=Path("plots/data"))
 
 
 if __name__ == "__main__":

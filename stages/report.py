@@ -1,25 +1,28 @@
-"""report: one page that stands alone, with the dataset's own faces; for the drawn faces also the page kept in git."""
+"""report: all systems beside each other and beside their reports, as tables, pictures and one page."""
 
 from pathlib import Path
 
 import click
 
-from fer.html_report.material import Material
-from fer.html_report.page import PUBLIC_FACES, write_public_report, write_report
+from fer.config.params import load_params
 from stages import clear_errors
-
-PATH = click.Path(path_type=Path)
 
 
 @click.command(help=__doc__)
-@click.option("--dataset", required=True)
-@click.option("--out", required=True, type=PATH)
-@click.option("--public", required=True, type=PATH)
 @clear_errors
-def main(*, dataset: str, out: Path, public: Path) -> None:
-    write_report(Material.of(dataset, dataset), out)
-    if dataset == PUBLIC_FACES:
-        write_public_report(public)
+def main() -> None:
+    from fer.report.documents import Places, Sources, write_documents  # noqa: PLC0415 - scipy and matplotlib are slow
+
+    params = load_params()
+    write_documents(
+        Sources(Path("data/predictions"), Path("data/ensemble"), Path("metrics")),
+        Places(Path("docs"), Path("plots/summary")),
+        systems=params.run.systems,
+        not_run=params.not_run,
+        pairs=params.report.pairs,
+        resamples=params.evaluate.resamples,
+        bootstrap_seed=params.evaluate.bootstrap_seed,
+    )
 
 
 if __name__ == "__main__":

@@ -1,32 +1,24 @@
-"""train: a system from scratch -> {out}/{seed}.safetensors and {seed}.csv for each of the dataset's seeds."""
+"""train: a system from scratch -> data/models/{system}/{seed}.safetensors and {seed}.csv for each of its seeds."""
 
 from pathlib import Path
 
 import click
 
-from fer.not_run import leave_note
-from fer.params import load_params
-from fer.training.watchdog import die_with_dvc
+from fer.config.params import load_params
+from fer.orchestration.jobs import seed_jobs
+from fer.orchestration.side_by_side import train_seeds
+from fer.orchestration.watchdog import die_with_dvc
 from stages import clear_errors
-
-PATH = click.Path(path_type=Path)
 
 
 @click.command(help=__doc__)
-@click.option("--dataset", required=True)
-@click.option("--system", required=True)
-@click.option("--store", required=True, type=PATH)
-@click.option("--out", required=True, type=PATH)
+@click.argument("system")
 @clear_errors
-def main(*, dataset: str, system: str, store: Path, out: Path) -> None:
-    params = load_params()
-    if dataset not in params.systems[system].datasets:
-        leave_note(out)
-        return
-    from stages.jobs import train_system  # noqa: PLC0415 - importing torch takes longer than leaving a note
-
+def main(*, system: str) -> None:
     die_with_dvc()
-    train_system(params, dataset=dataset, system=system, store=store, out=out)
+    params = load_params()
+    jobs = seed_jobs(params, system, store=Path("data/normalised.h5"), out=Path("data/models") / system)
+    train_seeds(jobs, workers=params.train.workers)
 
 
 if __name__ == "__main__":

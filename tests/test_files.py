@@ -2,17 +2,18 @@
 
 import hashlib
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
-from fer.files import replacing, rounded, sha256_of, write_json, write_text
+from fer.files import atomic_write, file_lock, rounded, sha256_of, write_json, write_text
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError, match="cut"), replacing(path) as temporary:
+    with pytest.raises(RuntimeError, match="cut"), atomic_write(path) as temporary:
         temporary.write_text("ne")
         raise RuntimeError("cut")
     assert path.read_text() == "old"
@@ -46,3 +47,19 @@ def test_rounding_leaves_whole_numbers_alone() -> None:
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc" * 100_000)
     assert sha256_of(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with file_lock(tmp_path / "locks" / "a"):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with file_lock(tmp_path / "locks" / "a"):
+        thread.start()
+        thread.join(timeout=0.2)
+        order.append("first")
+    thread.join(timeout=10)
+    assert order == ["first", "second"]

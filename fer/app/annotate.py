@@ -8,33 +8,57 @@ from PIL import Image, ImageDraw, ImageFont
 from fer.app.emoji import SKIN, draw_emoji
 from fer.app.photos import STDIN, Pixels
 from fer.app.predict import Face
-from fer.files import replacing
+from fer.files import atomic_write
 
 QUALITY = 92  # of the JPEG files
+LABEL = "#202124"
 
 
 def annotate(pixels: Pixels, faces: Iterable[Face]) -> Image.Image:
-    """The photo with each face's box and a label: emoji, emotion, probability. The largest face lies on top."""
+    """Return the photo with each face's box and a label: emoji, emotion, probability. The largest face lies on top."""
     picture = Image.fromarray(pixels)
     for face in reversed(tuple(faces)):
         draw_face(picture, face)
     return picture
 
 
+def numbered(pixels: Pixels, faces: Iterable[Face]) -> Image.Image:
+    """Return the photo with each face's box and its number, from 1."""
+    picture = Image.fromarray(pixels)
+    for number, face in reversed(tuple(enumerate(faces, start=1))):
+        size = draw_box(picture, face)
+        width, height = round(size * (0.8 + 0.6 * len(str(number)))), round(1.4 * size)
+        left = min(face.box.left, picture.width - width)
+        top = min(face.box.top, picture.height - height)
+        draw = ImageDraw.Draw(picture)
+        draw.rounded_rectangle((left, top, left + width, top + height), radius=size // 3, fill=LABEL)
+        middle = (left + width // 2, top + height // 2)
+        draw.text(middle, str(number), font=ImageFont.load_default(size), fill="white", anchor="mm")
+    return picture
+
+
 def draw_face(picture: Image.Image, face: Face) -> None:
-    emotion, box = face.ranked[0], face.box
-    shorter = min(picture.size)
-    size = max(12, min(box.width // 5, shorter // 12))  # of the letters, in pixels
-    width = max(2, size // 8)
-    draw = ImageDraw.Draw(picture)
+    size = draw_box(picture, face)
+    draw_label(picture, face, size)
+
+
+def draw_box(picture: Image.Image, face: Face) -> int:
+    """Draw the box; return the size of the letters that fit it, in pixels."""
+    box = face.box
+    size = max(12, min(box.width // 5, min(picture.size) // 12))
     corners = (box.left, box.top, box.left + box.width, box.top + box.height)
-    draw.rounded_rectangle(corners, radius=size // 3, outline=SKIN[emotion], width=width)
-    draw_label(picture, face, size, width)
+    colour = SKIN[face.ranked[0]]
+    ImageDraw.Draw(picture).rounded_rectangle(corners, radius=size // 3, outline=colour, width=line_width(size))
+    return size
 
 
-def draw_label(picture: Image.Image, face: Face, size: int, width: int) -> None:
-    """Above the box, below it where there is no room, and always inside the picture."""
-    emotion, box = face.ranked[0], face.box
+def line_width(size: int) -> int:
+    return max(2, size // 8)
+
+
+def draw_label(picture: Image.Image, face: Face, size: int) -> None:
+    """Draw it above the box, below it where there is no room, and always inside the picture."""
+    emotion, box, width = face.ranked[0], face.box, line_width(size)
     text = f"{emotion.name} {100 * face.share(emotion):.0f} %"
     font = ImageFont.load_default(size)
     pad = size // 3
@@ -44,27 +68,27 @@ def draw_label(picture: Image.Image, face: Face, size: int, width: int) -> None:
     above, below = box.top - height - width, box.top + box.height + width
     top = above if above >= 0 else min(below, picture.height - height)
     draw = ImageDraw.Draw(picture)
-    draw.rounded_rectangle((left, top, left + wide, top + height), radius=size // 3, fill="#202124")
+    draw.rounded_rectangle((left, top, left + wide, top + height), radius=size // 3, fill=LABEL)
     drawn = draw_emoji(emotion, round(1.2 * size))
     picture.paste(drawn, (left + pad, top + round(0.15 * size)), drawn)
     draw.text((left + height + pad, top + height // 2), text, font=font, fill="white", anchor="lm")
 
 
 class Annotations:
-    """Writes DIR/{name of the photo}_faces.jpg; a second photo of the same name gets _faces_2, and so on."""
+    """Write DIR/{name of the photo}_faces.jpg; a second photo of the same name gets _faces_2, and so on."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.taken: set[str] = set()
 
     def write(self, file: str, pixels: Pixels, faces: Iterable[Face]) -> Path:
-        """Raises OSError if the folder cannot be written to."""
+        """Return the file. Raise OSError if the folder cannot be written to."""
         stem = "stdin" if file == STDIN else Path(file).stem
         name, count = f"{stem}_faces.jpg", 1
         while name in self.taken:
             count += 1
             name = f"{stem}_faces_{count}.jpg"
         self.taken.add(name)
-        with replacing(self.folder / name) as temporary:
+        with atomic_write(self.folder / name) as temporary:
             annotate(pixels, faces).save(temporary, "JPEG", quality=QUALITY)
         return self.folder / name

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fer.app.emoji import SKIN, draw_emoji
+from fer.app.emoji import EMOJI, SKIN, draw_emoji
 from fer.app.predict import Face
-from fer.emotions import EMOJI, EMOTION_NAMES, Emotion
+from fer.constants import EMOTION_NAMES, Emotion
 
 FACE_SIDE, EMOJI_SIDE = 192, 128  # pixels; shown at half the size on a screen of high resolution
+OVERVIEW = 960  # pixels of the photo's longer side, above the cards
 STRENGTH = 0.8  # of the map's colour where it is strongest
 
 STYLE = """
@@ -33,6 +34,9 @@ STYLE = """
 .bars .track i { display: block; height: 100%; border-radius: 6px; min-width: 2px; }
 .bars .value { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .bars .first { font-weight: 600; }
+.face .number { display: inline-block; min-width: 1.7em; padding: .1em .4em; margin-right: .5em; text-align: center;
+  border-radius: .9em; background: #202124; color: #fff; font-size: .8em; }
+.overview { width: 100%; border-radius: 16px; display: block; margin: 0 0 14px; }
 .message { text-align: center; padding: 36px 20px; }
 .message strong { display: block; font-size: 1.1rem; margin-bottom: 4px; }
 @media (max-width: 480px) {
@@ -44,7 +48,7 @@ STYLE = """
 
 
 def cards(faces: Sequence[Face], crops: NDArray[np.uint8], maps: NDArray[np.float32] | None, more: int) -> str:
-    """A card for each face: crop, emoji, seven bars.
+    """Return a card for each face: crop, emoji, seven bars, and its number where there are several.
 
     Args:
         crops: what the network saw, (N, 48, 48).
@@ -52,22 +56,23 @@ def cards(faces: Sequence[Face], crops: NDArray[np.uint8], maps: NDArray[np.floa
         more: faces that are not shown.
     """
     shown = [
-        card(face, crop if maps is None else overlay(crop, maps[place]))
+        card(face, crop if maps is None else overlay(crop, maps[place]), place + 1 if len(faces) > 1 else None)
         for place, (face, crop) in enumerate(zip(faces, crops, strict=True))
     ]
     note = f'<p class="more">and {more} smaller faces</p>' if more else ""
     return f'<div class="faces">{"".join(shown)}{note}</div>'
 
 
-def card(face: Face, seen: NDArray[np.uint8]) -> str:
+def card(face: Face, seen: NDArray[np.uint8], number: int | None) -> str:
     first = face.ranked[0]
+    badge = f'<span class="number">{number}</span>' if number else ""
     picture = Image.fromarray(seen).resize((FACE_SIDE, FACE_SIDE), Image.Resampling.BICUBIC)
     emoji = data_uri(draw_emoji(first, EMOJI_SIDE))
     return (
         f'<article class="face" data-emotion="{first.name}">'
         f'<img class="crop" alt="the face as the network sees it" src="{data_uri(picture)}">'
         f'<div class="named"><img class="emoji" alt="{EMOJI[first]}" src="{emoji}">'
-        f"<h3>{first.name} <small>{100 * face.share(first):.1f} %</small></h3></div>"
+        f"<h3>{badge}{first.name} <small>{100 * face.share(first):.1f} %</small></h3></div>"
         f'<div class="bars">{"".join(bar(face, emotion) for emotion in Emotion)}</div></article>'
     )
 
@@ -83,13 +88,20 @@ def bar(face: Face, emotion: Emotion) -> str:
     )
 
 
+def overview(picture: Image.Image) -> str:
+    """Return the photo with its numbered faces, small enough for a page."""
+    small = picture.copy()
+    small.thumbnail((OVERVIEW, OVERVIEW))
+    return f'<img class="overview" alt="the photo with a number at each face" src="{data_uri(small, "JPEG")}">'
+
+
 def message(title: str, text: str = "") -> str:
-    """In place of cards: what to do, or why there is no face."""
+    """Return what stands in place of cards: what to do, or why there is no face."""
     return f'<div class="message"><strong>{html.escape(title)}</strong>{html.escape(text)}</div>'
 
 
 def overlay(crop: NDArray[np.uint8], values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The map in colour over the grey face, RGB (48, 48, 3); its 99th percentile and above have the full colour."""
+    """Return the map in colour over the grey face, RGB (48, 48, 3); full colour from its 99th percentile on."""
     strongest = float(np.quantile(values, 0.99)) or float(values.max()) or 1.0
     strength = np.clip(cv2.GaussianBlur(values, (0, 0), 0.8) / strongest, 0, 1)  # (48, 48)
     colours = cv2.applyColorMap((255 * strength).round().astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
@@ -97,7 +109,7 @@ def overlay(crop: NDArray[np.uint8], values: NDArray[np.float32]) -> NDArray[np.
     return np.asarray((share * colours + (1 - share) * crop[..., None]).round(), np.uint8)
 
 
-def data_uri(picture: Image.Image) -> str:
+def data_uri(picture: Image.Image, kind: str = "PNG") -> str:
     file = io.BytesIO()
-    picture.save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    picture.save(file, kind)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -7,10 +7,19 @@ import functools
 
 from PIL import Image, ImageDraw
 
-from fer.emotions import Emotion
+from fer.constants import Emotion
 
 SUPERSAMPLING = 4
 INK, WHITE, TEETH, TONGUE, TEAR = "#5d4037", "#ffffff", "#fffdf7", "#e57373", "#4fa8e8"
+EMOJI = {
+    Emotion.anger: "😠",
+    Emotion.disgust: "🤢",
+    Emotion.fear: "😨",
+    Emotion.happy: "😄",
+    Emotion.sad: "😢",
+    Emotion.surprise: "😲",
+    Emotion.neutral: "😐",
+}
 SKIN = {
     Emotion.anger: "#ff7a4d",
     Emotion.disgust: "#a5c94b",

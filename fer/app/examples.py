@@ -1,4 +1,4 @@
-"""Drawn faces to try the page with: no person's photo has to be at hand."""
+"""Synthetic faces to try the page with: no person's photo has to be at hand."""
 
 import cv2
 import numpy as np
@@ -7,15 +7,15 @@ from PIL import Image
 from fer.app.faces import Detector, find_faces
 from fer.app.photos import Pixels
 from fer.app.recogniser import Recogniser
+from fer.constants import Emotion
 from fer.data.synthetic import draw_face
-from fer.emotions import Emotion
 
 CANDIDATES, SEED = 12, 0
-FACE, BORDER = 288, 56  # pixels of the drawn face and around it
+FACE, BORDER = 288, 56  # pixels of the face and around it
 
 
 def draw_examples(recogniser: Recogniser, detector: Detector) -> list[tuple[Image.Image, str]]:
-    """A photo for each emotion and the emotion's name.
+    """Return a photo for each emotion and the emotion's name.
 
     Of CANDIDATES drawings, the most convincing one to the network in which the detector finds a face: an example is to
     show what the page does, it is no evidence of how good the network is.
@@ -32,7 +32,7 @@ def draw_examples(recogniser: Recogniser, detector: Detector) -> list[tuple[Imag
 
 
 def as_photo(face: np.ndarray) -> Pixels:
-    """Enlarged, its edge blurred outwards, with a border: uint8 (400, 400, 3) for (48, 48)."""
+    """Return the face enlarged, its edge blurred outwards, with a border: uint8 (400, 400, 3) for (48, 48)."""
     large = cv2.resize(face, (FACE, FACE), interpolation=cv2.INTER_CUBIC)
     framed = cv2.copyMakeBorder(large, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)
     return np.repeat(np.asarray(framed, np.uint8)[..., None], 3, axis=2)

@@ -12,6 +12,7 @@ box's centre whose side is MARGIN = 1.02 times the box's longer side.
 """
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,20 +21,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fer.app import CHECKOUT
 from fer.app.photos import Pixels
-from fer.emotions import IMAGE_SIZE
+from fer.constants import IMAGE_SIZE
 from fer.errors import UserError
 
 MARGIN = 1.02
 YUNET = "face_detection_yunet_2023mar.onnx"  # opencv_zoo, MIT
 CASCADE = "haarcascade_frontalface_default.xml"
+PLACES = (
+    Path("data") / "weights",
+    CHECKOUT / "data" / "weights",
+)  # of YuNet's file: the current folder's, the project's
 LARGEST_SIDE, SMALLEST_SIDE = 1280, 320  # the detectors see the photo scaled to between these
+SMALLEST_FACE = 16  # pixels of the longer side in the photo; of less nobody could tell an emotion
 GREY = (128, 128, 128)
 
 
 @dataclass(frozen=True)
 class Box:
-    """In whole pixels of the upright photo; may reach beyond its edges."""
+    """In whole pixels of the upright photo; a detector's may reach beyond its edges."""
 
     left: int
     top: int
@@ -43,12 +50,19 @@ class Box:
     def __str__(self) -> str:
         return f"{self.left},{self.top} {self.width}x{self.height}"
 
+    def within(self, pixels: Pixels) -> "Box":
+        """Return the part of the box that lies in the photo."""
+        height, width = pixels.shape[:2]
+        left, right = (min(max(edge, 0), width) for edge in (self.left, self.left + self.width))
+        top, bottom = (min(max(edge, 0), height) for edge in (self.top, self.top + self.height))
+        return Box(left, top, right - left, bottom - top)
+
 
 class Detector(Protocol):
-    """Finds the faces of a photo that is at most LARGEST_SIDE wide and high."""
+    """Find the faces of a photo that is at most LARGEST_SIDE wide and high."""
 
     def boxes(self, pixels: Pixels) -> NDArray[np.float64]:
-        """left, top, width, height of each face, in pixels: (N, 4)."""
+        """Return left, top, width, height of each face, in pixels: (N, 4)."""
         ...
 
 
@@ -77,7 +91,7 @@ class Haar:
         if not path.is_file():
             raise UserError(
                 f"no face detector: OpenCV {cv2.__version__} ships no cascade; install opencv-python-headless 4,\n"
-                f"or put {YUNET} (opencv_zoo) into the folder that transfer.weights_dir or FER_WEIGHTS names"
+                f"or put {YUNET} (opencv_zoo) into {PLACES[0]} or {PLACES[1]}"
             )
         self.cascade = cv2.CascadeClassifier(str(path))
 
@@ -87,17 +101,18 @@ class Haar:
         return np.asarray(found, dtype=np.float64).reshape(-1, 4)
 
 
-def load_detector(weights_dir: Path | None) -> Detector:
-    """YuNet where its model file is in `weights_dir`, else OpenCV's Haar cascade. Raises UserError without either."""
-    model = weights_dir / YUNET if weights_dir else None
-    return YuNet(model) if model and model.is_file() else Haar()
+def load_detector(places: Iterable[Path] = PLACES) -> Detector:
+    """Return YuNet where its file lies in one of `places`, else OpenCV's cascade. Raise UserError without either."""
+    files = (place / YUNET for place in places)
+    model = next((file for file in files if file.is_file()), None)
+    return YuNet(model) if model else Haar()
 
 
 _one_at_a_time = threading.Lock()  # OpenCV's detectors keep state, and the page's requests come in threads
 
 
 def find_faces(pixels: Pixels, detector: Detector) -> list[Box]:
-    """The photo's faces, the largest first.
+    """Return the photo's faces, the largest first.
 
     A face that fills the whole photo has nothing around it, which detectors want: where none is found, the photo is
     looked at again, small and with a grey border.
@@ -111,13 +126,14 @@ def find_faces(pixels: Pixels, detector: Detector) -> list[Box]:
             framed = cv2.copyMakeBorder(scaled, border, border, border, border, cv2.BORDER_CONSTANT, value=GREY)
             found = (detector.boxes(np.asarray(framed, np.uint8)) - (border, border, 0, 0)) / factor
     centres = found[:, :2] + found[:, 2:] / 2
-    found = found[((centres > 0) & (centres < pixels.shape[1::-1])).all(axis=1)]
+    inside = ((centres > 0) & (centres < pixels.shape[1::-1])).all(axis=1)
+    found = found[inside & (found[:, 2:].max(axis=1, initial=0) >= SMALLEST_FACE)]
     by_area = np.argsort(-found[:, 2] * found[:, 3], kind="stable")
     return [Box(*map(int, box)) for box in found[by_area].round()]
 
 
 def scaled_between(pixels: Pixels, smallest: int, largest: int) -> tuple[Pixels, float]:
-    """The photo with a longer side in `smallest`..`largest`, and the factor it was scaled by."""
+    """Return the photo with a longer side in `smallest`..`largest`, and the factor it was scaled by."""
     height, width = pixels.shape[:2]
     longer = max(height, width)
     factor = min(max(longer, smallest), largest) / longer
@@ -129,7 +145,7 @@ def scaled_between(pixels: Pixels, smallest: int, largest: int) -> tuple[Pixels,
 
 
 def crop(pixels: Pixels, box: Box) -> NDArray[np.uint8]:
-    """The face in FER2013's frame, grey (48, 48); beyond the photo's edge its last pixels are repeated."""
+    """Return the face in FER2013's frame, grey (48, 48); beyond the photo's edge its last pixels are repeated."""
     side = max(1, round(MARGIN * max(box.width, box.height)))
     left = round(box.left + (box.width - side) / 2)
     top = round(box.top + (box.height - side) / 2)
@@ -142,7 +158,7 @@ def crop(pixels: Pixels, box: Box) -> NDArray[np.uint8]:
 
 
 def to_face(pixels: Pixels) -> NDArray[np.uint8]:
-    """A picture of a face alone, grey (48, 48); another size is scaled, and squeezed where it is no square."""
+    """Return a picture of a face alone, grey (48, 48); another size is scaled, and squeezed where it is no square."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     if grey.shape != (IMAGE_SIZE, IMAGE_SIZE):
         method = cv2.INTER_AREA if min(grey.shape) > IMAGE_SIZE else cv2.INTER_CUBIC

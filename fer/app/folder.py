@@ -1,7 +1,7 @@
 """A folder with one sub-folder for each emotion: how well a model names the faces in it."""
 
-import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,62 +12,118 @@ from rich.table import Table
 
 from fer.app.photos import pictures_below
 from fer.app.predict import Result
-from fer.data.sources import EMOTION_FOLDERS
-from fer.emotions import EMOTION_NAMES, Emotion
+from fer.constants import EMOTION_NAMES, Emotion
+from fer.data.names import EMOTIONS, emotion_of, is_clutter
 from fer.errors import UserError
 from fer.evaluation.intervals import mean_interval
 from fer.evaluation.metrics import class_scores, confusion, is_correct, scores
-from fer.evaluation.predictions import Predictions
+from fer.predictions.format import Predictions
 
 RESAMPLES, SEED = 2000, 0  # of the bootstrap behind the interval of accuracy
-SPELLINGS = (
-    EMOTION_FOLDERS
-    | {emotion.name[:2]: emotion for emotion in Emotion}  # JAFFE's, of which "su" and "sa" differ
-    | {
-        "ang": Emotion.anger, "dis": Emotion.disgust, "disgusting": Emotion.disgust, "fea": Emotion.fear,
-        "afraid": Emotion.fear, "scared": Emotion.fear, "hap": Emotion.happy, "joy": Emotion.happy,
-        "unhappy": Emotion.sad, "sur": Emotion.surprise, "suprise": Emotion.surprise, "neu": Emotion.neutral,
-        "normal": Emotion.neutral,
-    }
-)  # fmt: skip
+ORDER = {emotion.value: emotion for emotion in Emotion}  # FER2013's
+SEEN = {"Training_": "the network has learned them", "PublicTest_": "the network was chosen on them"}
 
 
-def emotion_of(name: str) -> Emotion | None:
-    """`anger`, `Angry`, `0`, `0_angry`, `03 Happiness`, ...: the emotion, or None. A word goes before its number."""
-    word = re.sub(r"[\W\d_]+", "", name).lower()
-    if word:
-        return SPELLINGS.get(word)
-    return Emotion(int(name)) if name.isascii() and name.isdecimal() and int(name) < len(Emotion) else None
+@dataclass
+class Labelled:
+    """The pictures of a folder, and what there is to say of them."""
+
+    labels: dict[str, Emotion] = field(default_factory=dict)  # by file
+    left_out: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # a line each
 
 
-def labelled_pictures(folder: Path) -> tuple[dict[str, Emotion], list[str]]:
-    """Each picture below a sub-folder that is called like an emotion, and the sub-folders that are not.
+def parse_labels(text: str) -> dict[int, Emotion]:
+    """Return the order of `1=surprise,2=fear,...`. Raise UserError."""
+    order = {}
+    for part in text.split(","):
+        number, _, name = (piece.strip() for piece in part.partition("="))
+        if not number.isdecimal() or name.lower() not in EMOTIONS:
+            raise UserError(f"--labels {part}: expected NUMBER=EMOTION, with one of {', '.join(EMOTION_NAMES)}")
+        order[int(number)] = EMOTIONS[name.lower()]
+    return order
 
-    Raises UserError where there is none, or where numbers cannot be FER2013's 0 to 6.
+
+def label_of(name: str, order: Mapping[int, Emotion]) -> Emotion | None:
+    """Return the emotion that a sub-folder's name says, a number by `order`."""
+    return order.get(int(name)) if name.isascii() and name.isdecimal() else emotion_of(name)
+
+
+def labelled_pictures(folder: Path, order: Mapping[int, Emotion] = ORDER) -> Labelled:
+    """Return each picture below a sub-folder that is called like an emotion.
+
+    Raise UserError where there is none, or where a number is not in `order`.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder")
-    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    known = {path: emotion for path in inside if (emotion := emotion_of(path.name)) is not None}
-    others = [path.name for path in inside if path not in known]
-    if any(name.isdecimal() for name in others):
-        order = ", ".join(f"{emotion.value} {emotion.name}" for emotion in Emotion)
-        raise UserError(f"{folder}: numbers as names of folders are FER2013's: {order}\nrename {', '.join(others)}")
-    labels = {name: emotion for path, emotion in known.items() for name in pictures_below(path)}
-    if not labels:
+        raise UserError(f"{folder.absolute()}: no such folder")
+    inside = sorted(path for path in folder.iterdir() if not is_clutter(path.name))
+    emotions = {path: label for path in inside if path.is_dir() and (label := label_of(path.name, order)) is not None}
+    others = [path for path in inside if path not in emotions]
+    numbers = [path.name for path in inside if path.is_dir() and path.name.isdecimal()]
+    require_known(folder, [name for name in numbers if int(name) not in order], order)
+    found = Labelled()
+    for path, label in emotions.items():
+        pictures, left_out = pictures_below(path)
+        found.labels |= dict.fromkeys(pictures, label)
+        found.left_out += left_out
+    if not found.labels:
+        refuse(folder, [path for path in others if path.is_dir()], order)
+    found.notes = [*notes_on_others(others), *notes_on_numbers(numbers, order), *notes_on_names(found.labels)]
+    return found
+
+
+def require_known(folder: Path, unknown: list[str], order: Mapping[int, Emotion]) -> None:
+    if unknown:
         raise UserError(
-            f"{folder}: no picture in a sub-folder named after an emotion\n"
-            f"expected {', '.join(EMOTION_NAMES)} or a usual spelling; found {', '.join(others) or 'none'}"
+            f"{folder}: folders {', '.join(unknown)}: no such number; {'FER2013 has' if order is ORDER else 'known:'} "
+            f"{spelled(order)}\nother datasets number otherwise: --labels 1=surprise,2=fear,... says how"
         )
-    return labels, others
+
+
+def refuse(folder: Path, others: list[Path], order: Mapping[int, Emotion]) -> None:
+    """Raise UserError for a folder without an emotion; it names those one level lower, a test set first."""
+    lower = [
+        one for one in others if any(label_of(path.name, order) is not None for path in one.iterdir() if path.is_dir())
+    ]
+    if lower:
+        lower.sort(key=lambda path: ("test" not in path.name.lower(), path.name))
+        raise UserError(f"{folder}: the emotions lie one level lower: evaluate-folder {' or '.join(map(str, lower))}")
+    names = ", ".join(path.name for path in others) or "none"
+    raise UserError(
+        f"{folder}: no picture in a sub-folder named after an emotion\n"
+        f"expected {', '.join(EMOTION_NAMES)} or a usual spelling; found {names}"
+    )
+
+
+def spelled(order: Mapping[int, Emotion]) -> str:
+    return ", ".join(f"{number} {emotion.name}" for number, emotion in sorted(order.items()))
+
+
+def notes_on_others(others: Iterable[Path]) -> list[str]:
+    """Return what is left out because it lies in no emotion's folder."""
+    others = list(others)
+    loose = sum(path.is_file() for path in others)
+    notes = [f"{path}: not called like one of the seven emotions; left out" for path in others if path.is_dir()]
+    return [*notes, *([f"left out: {loose:,} files that lie in no emotion's folder"] if loose else [])]
+
+
+def notes_on_numbers(numbers: list[str], order: Mapping[int, Emotion]) -> list[str]:
+    return [f"numbers are taken as {spelled(order)}"] if numbers else []
+
+
+def notes_on_names(files: Iterable[str]) -> list[str]:
+    """Return what is to say of files that are called as FER2013's images are."""
+    names = [Path(file).name for file in files]
+    counts = {prefix: sum(name.startswith(prefix) for name in names) for prefix in SEEN}
+    return [f"{count:,} files are called {prefix}...: {SEEN[prefix]}" for prefix, count in counts.items() if count]
 
 
 def evaluate(results: Iterable[Result], labels: Mapping[str, Emotion]) -> dict[str, Any]:
-    """Of each picture's largest face; what has none or cannot be read is counted apart.
+    """Measure each picture's largest face; what has none or cannot be read is counted apart.
 
-    Returns what `--json` prints: `faces`, `accuracy` with its 95 % bootstrap interval, the other scores of
+    Return what `--json` prints: `faces`, `accuracy` with its 95 % bootstrap interval, the other scores of
     fer/evaluation/metrics.py, `classes` by emotion, `confusion` (actual by predicted), `no_face` and `failed`.
-    Raises UserError where no face is left.
+    Raise UserError where no face is left.
     """
     probabilities, truth, no_face, failed = [], [], [], {}
     for result in results:
@@ -101,8 +157,9 @@ def evaluate(results: Iterable[Result], labels: Mapping[str, Emotion]) -> dict[s
     }
 
 
-def show(found: Mapping[str, Any], console: Console) -> None:
-    """The numbers for people: a sentence, the table per class, the confusion matrix."""
+def show(found: Mapping[str, Any]) -> None:
+    """Print the numbers for people: a sentence, the table per class, the confusion matrix."""
+    console = Console()
     console.print(
         f"accuracy {100 * found['accuracy']:.1f} % of {found['faces']} faces "
         f"(95 % interval {100 * found['accuracy_low']:.1f} to {100 * found['accuracy_high']:.1f}), "

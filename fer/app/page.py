@@ -1,17 +1,15 @@
 """The web page: a photo or the camera in, each face with its emoji and seven bars out.
 
-It needs nothing from outside this machine: system fonts, pictures inside the page, gradio's analytics off.
+It needs nothing from outside this machine: system fonts, pictures inside the page. fer/app/surroundings.py prepares
+the environment that gradio reads.
 """
 
 import base64
 import binascii
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 
 import gradio as gr
 import numpy as np
@@ -19,11 +17,12 @@ import torch
 from gradio.data_classes import ImageData
 from numpy.typing import NDArray
 
-from fer.app.cards import STYLE, cards, message
+from fer.app.annotate import numbered
+from fer.app.cards import STYLE, cards, message, overview
 from fer.app.examples import draw_examples
-from fer.app.faces import Detector, crop, find_faces
+from fer.app.faces import Detector
 from fer.app.photos import PhotoError, decode
-from fer.app.predict import Face
+from fer.app.predict import Face, crops_by
 from fer.app.recogniser import Recogniser
 from fer.errors import UserError
 
@@ -87,34 +86,34 @@ def from_data_uri(uri: str) -> bytes:
 
 @dataclass(frozen=True)
 class Looker:
-    """Bytes of a photo to the HTML that the page shows."""
+    """Turns the bytes of a photo into the HTML that the page shows."""
 
     recogniser: Recogniser
     detector: Detector
 
     def __call__(self, content: bytes | None, with_saliency: bool) -> str:
         if content is None:
-            return message("Nothing here yet", "Choose a photo, paste one, or click a drawn face.")
+            return message("Nothing here yet", "Choose a photo, paste one, or click a synthetic face.")
         try:
             if len(content) > LARGEST_BYTES:
                 raise PhotoError(f"refused: more than {LARGEST_BYTES >> 20} MB")
             pixels = decode(io.BytesIO(content), LARGEST_PIXELS)
         except PhotoError as error:
             return message("This file cannot be shown", str(error))
-        boxes = find_faces(pixels, self.detector)
-        if not boxes:
+        found = crops_by(self.detector)(pixels)
+        if not found.boxes:
             return message("No face found", "It helps when the face looks at the camera and is not too small.")
-        shown = boxes[:SHOWN]
-        crops = np.stack([crop(pixels, box) for box in shown])  # (N, 48, 48)
+        crops = found.faces[:SHOWN]  # (N, 48, 48)
         probabilities = self.recogniser.probabilities(crops)
-        faces = [Face(box, row) for box, row in zip(shown, probabilities, strict=True)]
+        faces = [Face(box, row) for box, row in zip(found.boxes, probabilities, strict=False)]
         maps = saliency_maps(self.recogniser, crops, probabilities.argmax(axis=1)) if with_saliency else None
-        return cards(faces, crops, maps, len(boxes) - len(shown))
+        shown = cards(faces, crops, maps, more=len(found.boxes) - len(faces))
+        return overview(numbered(pixels, faces)) + shown if len(faces) > 1 else shown
 
 
 def saliency_maps(recogniser: Recogniser, crops: NDArray[np.uint8], classes: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Of several networks the mean of their maps, each scaled to a sum of one: (N, 48, 48)."""
-    from fer.interpretability.saliency import saliency  # noqa: PLC0415 - captum is slow to import
+    """Return the mean of the networks' maps, each scaled to a sum of one: (N, 48, 48)."""
+    from fer.explain.saliency import saliency  # noqa: PLC0415 - captum is slow to import
 
     images = recogniser.images(crops)
     targets = torch.from_numpy(classes).to(recogniser.device)
@@ -124,7 +123,7 @@ def saliency_maps(recogniser: Recogniser, crops: NDArray[np.uint8], classes: NDA
 
 
 def build_page(recogniser: Recogniser, detector: Detector) -> gr.Blocks:
-    """The page, not yet served."""
+    """Return the page, not yet served."""
     look = Looker(recogniser, detector)
     examples = draw_examples(recogniser, detector)
     page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEPT, KEPT))
@@ -132,42 +131,44 @@ def build_page(recogniser: Recogniser, detector: Detector) -> gr.Blocks:
         gr.Markdown(f"# {TITLE}\nA photo in, an emotion out, for every face.", elem_id="title")
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
-                with gr.Tab("Photo"):
+                with gr.Tab("Photo") as photo_tab:
                     photo = photo_input(
                         sources=["upload", "clipboard"], type="filepath", elem_id="photo",
                         placeholder="Drop a photo here, or tap to choose one",
                     )  # fmt: skip
-                with gr.Tab("Camera"):
+                with gr.Tab("Camera") as camera_tab:
                     camera = photo_input(sources=["webcam"], streaming=True, elem_id="camera")
                 switch = gr.Checkbox(label="Show where the network looked", elem_id="saliency")
             with gr.Column(scale=6, min_width=320):
                 answer = gr.HTML(look(None, False), elem_id="answer", padding=False)
-        gr.Markdown("Or try a drawn face:", elem_id="examples-title")
+        gr.Markdown("Or try a synthetic face:", elem_id="examples-title")
         gallery = gr.Gallery(
-            examples, label="Or try a drawn face", show_label=False, columns=7, object_fit="cover", preview=False,
+            examples, label="Or try a synthetic face", show_label=False, columns=7, object_fit="cover", preview=False,
             allow_preview=False, interactive=False, buttons=[], elem_id="examples", container=False,
         )  # fmt: skip
         gr.Markdown(NOTE, elem_id="note")
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        gr.on([photo.change, switch.change], look, [photo, switch], answer, **quiet)
+        gr.on([photo.change, switch.change, photo_tab.select], look, [photo, switch], answer, **quiet)
+        camera_tab.select(lambda: look(None, False), None, answer, **quiet)  # the photo's answer is not the camera's
         camera.stream(look, [camera, switch], answer, stream_every=CAMERA_EVERY, time_limit=None, **quiet)
         gallery.select(chosen, None, photo, **quiet)
     return page
 
 
 def chosen(event: gr.SelectData) -> str:
-    """The drawn face that was clicked, as a file for the photo's place."""
+    """Return the synthetic face that was clicked, as a file for the photo's place."""
     return str(event.value["image"]["path"])
 
 
 def serve(page: gr.Blocks, *, host: str, port: int | None) -> str:
-    """Starts the server in threads of its own and returns its address. Raises UserError for a port that is taken."""
+    """Start the server in threads of its own and return its address. Raise UserError where it does not start."""
     try:
         page.launch(
             server_name=host, server_port=port, quiet=True, prevent_thread_lock=True, share=False, inbrowser=False,
             max_file_size=LARGEST_BYTES, theme=gr.themes.Soft(font=FONTS, font_mono=["monospace"]), css=CSS,
             footer_links=[], show_error=True, ssr_mode=False, pwa=False,
         )  # fmt: skip
-    except OSError as error:
-        raise UserError(f"--host {host} --port {port or 7860}: {error}") from None
+    except Exception as error:  # a taken port is an OSError; gradio raises whatever its libraries do
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"--host {host} --port {port or 7860}: the page does not start: {reason}") from None
     return str(page.local_url)

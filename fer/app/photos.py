@@ -7,7 +7,9 @@ import glob
 import io
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fer.data.kinds import Kind, head_of, kind_of
+from fer.data.names import OTHER_PICTURES, PICTURE_FORMATS, PICTURE_SUFFIXES, files_below
 from fer.errors import UserError
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
@@ -22,11 +26,8 @@ Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 STDIN = "-"
 LARGEST_PIXELS = 80_000_000  # a 50-megapixel photo takes 150 MB; below Pillow's own limit of 89 million
 LARGEST_BYTES = 512 << 20
-WANTED = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # not EPS, for which Pillow runs a program
-SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-
 Image.init()
-FORMATS = tuple(name for name in WANTED if name in Image.OPEN)  # AVIF depends on how Pillow was built
+FORMATS = tuple(name for name in PICTURE_FORMATS if name in Image.OPEN)  # AVIF depends on how Pillow was built
 
 # LARGEST_PIXELS refuses what Pillow only warns of.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -36,51 +37,86 @@ class PhotoError(UserError):
     """A picture that cannot be read, or a name under which there is none; the message does not repeat the name."""
 
 
-def find_photos(arguments: Iterable[str]) -> tuple[list[str], dict[str, PhotoError]]:
-    """Files, folders (all below, sorted) and globs to names of files; what leads to none, with the reason.
+@dataclass
+class Found:
+    """What some arguments lead to: names of files, names that lead to none, and what was left out of folders."""
+
+    pictures: list[str] = field(default_factory=list)
+    failed: dict[str, PhotoError] = field(default_factory=dict)
+    left_out: list[Path] = field(default_factory=list)
+
+
+def find_photos(arguments: Iterable[str]) -> Found:
+    """Return the pictures of files, folders (all below, sorted) and globs, each once.
 
     `-` stays as it is: it stands for standard input. Of a folder, only what is called like a picture is taken, and
     nothing hidden; a file that is named itself is taken whatever it is called.
     """
-    found: list[str] = []
-    failed: dict[str, PhotoError] = {}
+    found = Found()
     for argument in arguments:
         path = Path(argument)
         if argument == STDIN or (path.exists() and not path.is_dir()):
-            found.append(argument)
+            found.pictures.append(argument)
         elif path.is_dir():
-            inside = pictures_below(path)
-            found += inside
-            if not inside:
-                failed[argument] = PhotoError(f"no picture in this folder (looked for {', '.join(SUFFIXES)})")
+            add_folder(found, path)
         elif matches := sorted(glob.glob(argument, recursive=True)):  # noqa: PTH207 (absolute ones too)
-            of_glob, failed_of_glob = find_photos(matches)
-            found += of_glob
-            failed |= failed_of_glob
+            inside = find_photos(matches)
+            found.pictures += inside.pictures
+            found.failed |= inside.failed
+            found.left_out += inside.left_out
         else:
-            failed[argument] = PhotoError("no such file or folder")
-    return list(dict.fromkeys(found)), failed
+            found.failed[argument] = PhotoError("no such file or folder")
+    found.pictures = list(dict.fromkeys(found.pictures))
+    return found
 
 
-def pictures_below(folder: Path) -> list[str]:
-    """Sorted by name; a link to a folder is not followed, so that none leads back."""
-    return sorted(
-        str(path)
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+def add_folder(found: Found, folder: Path) -> None:
+    pictures, left_out = pictures_below(folder)
+    found.pictures += pictures
+    found.left_out += left_out
+    if not pictures:
+        found.failed[str(folder)] = PhotoError(f"no picture in this folder (looked for {', '.join(PICTURE_SUFFIXES)})")
+
+
+def pictures_below(folder: Path) -> tuple[list[str], list[Path]]:
+    """Return the pictures of a folder and all below it, sorted by name, and the files that are none."""
+    pictures, others = [], []
+    for path in files_below(folder):
+        if is_picture(path):
+            pictures.append(str(path))
+        else:
+            others.append(path)
+    return pictures, others
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is called like a picture, or has no suffix and begins like one."""
+    if path.suffix:
+        return path.suffix.lower() in PICTURE_SUFFIXES
+    try:
+        return path.is_file() and kind_of(path, head_of(path)) is Kind.picture
+    except OSError:
+        return False
+
+
+def left_out_line(paths: Iterable[Path]) -> str:
+    """Return `left out: 1 .HEIC (convert it to JPEG), 2 .mp4`."""
+    counts = Counter(path.suffix for path in paths)
+    parts = (
+        f"{count:,} {suffix or 'without a suffix'}{' (convert it to JPEG)' if suffix.lower() in OTHER_PICTURES else ''}"
+        for suffix, count in sorted(counts.items())
     )
+    return f"left out: {', '.join(parts)}"
 
 
 class Reader:
-    """Reads photos by name. What came on standard input is kept, so that it can be read again."""
+    """Read photos by name. What came on standard input is kept, so that it can be read again."""
 
     def __init__(self) -> None:
         self.standard_input: bytes | None = None
 
     def __call__(self, name: str) -> Pixels:
-        """The picture in the file `name`, or on standard input for `-`. Raises PhotoError."""
+        """Return the picture in the file `name`, or on standard input for `-`. Raise PhotoError."""
         try:
             if name == STDIN:
                 if self.standard_input is None:
@@ -101,9 +137,9 @@ def limited(stream: IO[bytes]) -> bytes:
 
 
 def decode(file: IO[bytes], largest: int = LARGEST_PIXELS) -> Pixels:
-    """The picture in an open file, uint8 (H, W, 3): upright by its EXIF data, the first of an animation's frames.
+    """Return the picture in an open file, uint8 (H, W, 3): upright by its EXIF data, an animation's first frame.
 
-    Raises PhotoError for what is no picture, is cut off, or has more than `largest` pixels, before they are decoded.
+    Raise PhotoError for what is no picture, is cut off, or has more than `largest` pixels, before they are decoded.
     """
     try:
         with Image.open(file, formats=FORMATS) as image:
@@ -126,7 +162,7 @@ def decode(file: IO[bytes], largest: int = LARGEST_PIXELS) -> Pixels:
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """RGB; what shines through is white, as most viewers show it; more than eight bits are scaled down."""
+    """Return RGB; what shines through is white, as most viewers show it; more than eight bits are scaled down."""
     if image.mode.startswith("I") or image.mode == "F":
         image = from_deep(np.asarray(image, dtype=np.float64))
     if image.has_transparency_data:
@@ -136,7 +172,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
 
 def from_deep(values: NDArray[np.float64]) -> Image.Image:
-    """Grey of 16 bits, or of any range: 0..65535 to 0..255, 0..1 likewise, another range from its ends."""
+    """Return grey of 16 bits, or of any range, in eight: 0..65535 and 0..1 to 0..255, another range from its ends."""
     values = np.nan_to_num(values)
     low, high = min(float(values.min()), 0.0), float(values.max())
     ceiling = next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)

@@ -7,13 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fer.app.emoji import EMOJI
 from fer.app.faces import Box, Detector, crop, find_faces, to_face
 from fer.app.photos import PhotoError, Pixels
-from fer.emotions import EMOJI, EMOTION_NAMES, Emotion
+from fer.constants import EMOTION_NAMES, Emotion
 
 BATCH = 64  # faces predicted at once
 
-Crops = tuple[list[Box], NDArray[np.uint8]]  # N boxes and the grey faces in them, (N, 48, 48)
+SMALL = 64  # pixels; a photo of so few is likely a face that somebody has cut out
+
+
+@dataclass(frozen=True)
+class Crops:
+    """The faces that were found in a picture of `size`, (width, height)."""
+
+    boxes: list[Box]  # N, each within the picture
+    faces: NDArray[np.uint8]  # grey, (N, 48, 48)
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class Face:
 
     @property
     def ranked(self) -> list[Emotion]:
-        """The most probable emotion first; of equal ones the lower class."""
+        """Return the most probable emotion first; of equal ones the lower class."""
         return [Emotion(int(label)) for label in np.argsort(-self.probabilities, kind="stable")]
 
     def share(self, emotion: Emotion) -> float:
@@ -39,6 +49,12 @@ class Result:
     file: str
     faces: tuple[Face, ...] = ()
     error: PhotoError | None = None
+    size: tuple[int, int] | None = None  # width and height of the picture
+
+    @property
+    def is_small_square(self) -> bool:
+        """Whether the picture looks like a cropped face itself, as FER2013's images are."""
+        return self.size is not None and max(self.size) <= SMALL and max(self.size) <= 1.25 * min(self.size)
 
 
 def recognise(
@@ -49,7 +65,7 @@ def recognise(
     *,
     batch: int = BATCH,
 ) -> Iterator[Result]:
-    """A result for each name, in order; a file that cannot be read does not stop the others.
+    """Yield a result for each name, in order; a file that cannot be read does not stop the others.
 
     No more than a photo and about `batch` faces, (48, 48) each, are in memory.
     """
@@ -61,7 +77,7 @@ def recognise(
         except PhotoError as error:
             crops = error
         waiting.append((name, crops))
-        faces += 0 if isinstance(crops, PhotoError) else len(crops[0])
+        faces += 0 if isinstance(crops, PhotoError) else len(crops.boxes)
         if faces >= batch or len(waiting) >= batch:
             yield from predicted(waiting, probabilities_of)
             waiting, faces = [], 0
@@ -72,34 +88,35 @@ def predicted(
     waiting: list[tuple[str, Crops | PhotoError]],
     probabilities_of: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
 ) -> Iterator[Result]:
-    """All waiting faces in one call of the network."""
-    crops = [crops[1] for _, crops in waiting if not isinstance(crops, PhotoError) and crops[0]]
+    """Yield the results of all waiting pictures, their faces in one call of the network."""
+    crops = [crops.faces for _, crops in waiting if not isinstance(crops, PhotoError) and crops.boxes]
     rows = iter(probabilities_of(np.concatenate(crops)) if crops else ())
     for name, found in waiting:
         if isinstance(found, PhotoError):
             yield Result(name, error=found)
         else:
-            yield Result(name, tuple(Face(box, next(rows)) for box in found[0]))
+            yield Result(name, tuple(Face(box, next(rows)) for box in found.boxes), size=found.size)
 
 
 def crops_by(detector: Detector) -> Callable[[Pixels], Crops]:
-    """A photo's faces in FER2013's frame."""
+    """Return what finds a photo's faces in FER2013's frame, the largest first."""
 
     def crops_of(pixels: Pixels) -> Crops:
         boxes = find_faces(pixels, detector)
-        return boxes, np.stack([crop(pixels, box) for box in boxes]) if boxes else np.empty((0, 48, 48), np.uint8)
+        faces = np.stack([crop(pixels, box) for box in boxes]) if boxes else np.empty((0, 48, 48), np.uint8)
+        return Crops([box.within(pixels) for box in boxes], faces, (pixels.shape[1], pixels.shape[0]))
 
     return crops_of
 
 
 def whole_picture(pixels: Pixels) -> Crops:
-    """For pictures that are cropped faces already."""
+    """Return the one face of a picture that is a cropped face already."""
     height, width = pixels.shape[:2]
-    return [Box(0, 0, width, height)], to_face(pixels)[None]
+    return Crops([Box(0, 0, width, height)], to_face(pixels)[None], (width, height))
 
 
 def as_line(file: str, face: Face) -> str:
-    """`a.jpg: 163,75 108x141: 😄 happy 97.1 %, then 😐 neutral 1.6 %`"""
+    """Return `a.jpg: 163,75 108x141: 😄 happy 97.1 %, then 😐 neutral 1.6 %`"""
     first, second = face.ranked[:2]
     return (
         f"{file}: {face.box}: {EMOJI[first]} {first.name} {100 * face.share(first):.1f} %, "
@@ -108,7 +125,7 @@ def as_line(file: str, face: Face) -> str:
 
 
 def as_row(file: str, face: Face) -> dict[str, Any]:
-    """The columns of `--csv`; probabilities are fractions with six digits."""
+    """Return the columns of `--csv`; probabilities are fractions with six digits."""
     first, second = face.ranked[:2]
     shares = {name: round(float(share), 6) for name, share in zip(EMOTION_NAMES, face.probabilities, strict=True)}
     return {
@@ -127,8 +144,13 @@ CSV_HEADER = (
 )  # fmt: skip
 
 
+def as_rows(result: Result) -> list[dict[str, Any]]:
+    """Return a row a face, and one with nothing but the file's name where there is no face or no picture."""
+    return [as_row(result.file, face) for face in result.faces] or [{"file": result.file}]
+
+
 def as_json(result: Result) -> dict[str, Any]:
-    """One file of `--json`: its faces, or its error."""
+    """Return one file of `--json`: its faces, or its error."""
     if result.error:
         return {"file": result.file, "error": str(result.error)}
     faces = []

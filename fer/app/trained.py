@@ -1,32 +1,39 @@
-"""Where a trained network's weights lie: what the pipeline trained here, else what is kept in git."""
+"""Where a network's weights lie: a path, a system trained in this folder, or a published one."""
 
 from pathlib import Path
 
+from fer.app import CHECKOUT
 from fer.errors import UserError
-from fer.models.published import best_seed
+from fer.models.best_seed import best_seed
 
-MODELS, PUBLISHED = Path("data") / "models", Path("data") / "published"
+MODELS = Path("data") / "models"  # of the pipeline in the current folder
+PUBLISHED = CHECKOUT / "data" / "published"  # in git
+SUFFIX = ".safetensors"
 
 
-def find_weights(system: str, datasets: list[str], seed: int | None) -> Path:
-    """The system's weights: of the first of `datasets` that has them; that seed's, or the best one's on PublicTest.
+def find_weights(model: str) -> Path:
+    """Return the file of a path, of NAME (its best seed on PublicTest, else the published one) or of NAME/SEED.
 
-    Raises UserError, which says what there is.
+    Raise UserError, which says what there is.
     """
-    for dataset in datasets:
-        folder, published = MODELS / dataset / system, PUBLISHED / dataset / f"{system}.safetensors"
-        if seed is not None and (folder / f"{seed}.safetensors").exists():
-            return folder / f"{seed}.safetensors"
-        if seed is None and any(folder.glob("*.safetensors")):
-            return best_seed(folder)
-        if seed is None and published.exists():
-            return published
-    wanted = system if seed is None else f"{system}, seed {seed}"
-    raise UserError(f"{wanted}: not trained on {' or '.join(datasets)}; there is: {', '.join(there_is()) or 'nothing'}")
+    path = Path(model).expanduser()
+    if path.is_file():
+        return path
+    name, _, seed = model.partition("/")
+    if not name or model.endswith(("/", SUFFIX)) or (seed and not seed.isdecimal()):
+        raise UserError(f"{model or repr(model)}: no such file; expected a file, NAME or NAME/SEED\n{there_is()}")
+    trained, published = MODELS / name, PUBLISHED / f"{name}{SUFFIX}"
+    if seed and (trained / f"{seed}{SUFFIX}").is_file():
+        return trained / f"{seed}{SUFFIX}"
+    if not seed and any(trained.glob(f"*{SUFFIX}")):
+        return best_seed(trained)
+    if not seed and published.is_file():
+        return published
+    raise UserError(f"{model}: not trained in this folder and not published\n{there_is()}")
 
 
-def there_is() -> list[str]:
-    """`dataset/system/seed` of what was trained here, `dataset/system` of what is kept in git."""
-    trained = [path.relative_to(MODELS) for path in MODELS.glob("*/*/*.safetensors")]
-    published = [path.relative_to(PUBLISHED) for path in PUBLISHED.glob("*/*.safetensors")]
-    return sorted(path.with_suffix("").as_posix() for path in (*trained, *published))
+def there_is() -> str:
+    """Return `trained here: NAME/SEED, ...; published: NAME, ...`."""
+    trained = sorted(path.relative_to(MODELS).with_suffix("").as_posix() for path in MODELS.glob(f"*/*{SUFFIX}"))
+    published = sorted(path.stem for path in PUBLISHED.glob(f"*{SUFFIX}"))
+    return f"trained here: {', '.join(trained) or 'nothing'}; published: {', '.join(published) or 'nothing'}"

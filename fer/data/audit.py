@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.data.store import StoreWriter, open_store, read_blocks
-from fer.emotions import Split
+from fer.constants import Split
+from fer.store import StoreWriter, open_store, read_blocks
 
 DIGEST = np.dtype("S16")  # two of a billion different images share 16 bytes with a probability below 1e-20
 SPLITS = tuple(Split)
@@ -49,7 +49,7 @@ class Flags:
 
 
 class Auditor:
-    """Sees every face once, block by block, and keeps 18 bytes of it: its digest, its label and its split."""
+    """See every face once, block by block, and keep 18 bytes of it: its digest, its label and its split."""
 
     def __init__(self) -> None:
         self._digests: list[NDArray[np.bytes_]] = []
@@ -57,13 +57,13 @@ class Auditor:
         self._usages: list[NDArray[np.uint8]] = []
 
     def add(self, images: NDArray[np.uint8], labels: NDArray[np.uint8], usages: NDArray[np.uint8]) -> None:
-        """A block: uint8 (N, 48, 48), Emotion integers (N,), and indices into tuple(Split) (N,)."""
+        """Add a block: uint8 (N, 48, 48), Emotion integers (N,), and indices into tuple(Split) (N,)."""
         self._digests.append(digests(images))
         self._labels.append(labels)
         self._usages.append(usages)
 
     def __add__(self, other: "Auditor") -> "Auditor":
-        """Both sets of faces; the other's come after these."""
+        """Return both sets of faces; the other's come after these."""
         both = Auditor()
         both._digests = self._digests + other._digests
         both._labels = self._labels + other._labels
@@ -71,7 +71,7 @@ class Auditor:
         return both
 
     def audit(self) -> Audit:
-        """The counts over every face that was added."""
+        """Return the counts over every face that was added."""
         group, sizes = self._groups()
         labels = np.concatenate(self._labels) if self._labels else np.empty(0, np.uint8)
         lowest, highest = np.full(len(sizes), 255, np.uint8), np.zeros(len(sizes), np.uint8)
@@ -89,7 +89,7 @@ class Auditor:
         )
 
     def flags(self) -> dict[Split, Flags]:
-        """The flags of every split, in the order in which its faces were added."""
+        """Return the flags of every split, in the order in which its faces were added."""
         group, sizes = self._groups()
         usages = np.concatenate(self._usages) if self._usages else np.empty(0, np.uint8)
         in_split = np.zeros((len(SPLITS), len(sizes)), np.bool_)
@@ -111,7 +111,7 @@ class Auditor:
 
 
 def digests(images: NDArray[np.uint8]) -> NDArray[np.bytes_]:
-    """BLAKE2b of each image's bytes, 16 of it: uint8 (N, 48, 48) to S16 (N,)."""
+    """Return BLAKE2b of each image's bytes, 16 of it: uint8 (N, 48, 48) to S16 (N,)."""
     size = DIGEST.itemsize
     hashed = [hashlib.blake2b(image, digest_size=size).digest() for image in np.ascontiguousarray(images)]
     # S16 drops trailing zero bytes, which cannot make two digests equal: all of them have the same length.
@@ -119,13 +119,13 @@ def digests(images: NDArray[np.uint8]) -> NDArray[np.bytes_]:
 
 
 def mark_leaks(writer: StoreWriter, flags: dict[Split, Flags]) -> None:
-    """Writes the flags into a store that has not yet its final name."""
+    """Write the flags into a store that has not yet its final name."""
     for split, marks in flags.items():
         writer.mark(split, in_training=marks.in_training, in_public_test=marks.in_public_test)
 
 
 def audit_store(path: Path) -> Audit:
-    """Counts again from a finished store's images and labels, not from its flags. Raises StoreError."""
+    """Count again from a finished store's images and labels, not from its flags. Raise StoreError."""
     auditor = Auditor()
     with open_store(path) as file:
         for index, split in enumerate(SPLITS):

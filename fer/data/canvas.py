@@ -1,4 +1,4 @@
-"""The canvas that drawn faces stand on: a head's pose, curves in face coordinates, greys.
+"""The canvas that synthetic faces are drawn on: a head's pose, curves in face coordinates, greys.
 
 Face coordinates: the origin on the nose, x to the viewer's right, y down, 1 = half the image.
 """
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from fer.emotions import IMAGE_SIZE
+from fer.constants import IMAGE_SIZE
 
 Points = npt.NDArray[np.float64]  # (n, 2): x, y in face coordinates
 Point = tuple[float, float]
@@ -71,7 +71,7 @@ class Canvas:
         self.pen.line(self._pixels(points), fill=byte(grey), width=pixels, joint="curve")
 
     def fill_inside(self, outline: Points, parts: list[tuple[Points, float]]) -> None:
-        """Fills the parts, in order, clipped to the outline: an iris between lids, teeth in a mouth."""
+        """Fill the parts, in order, clipped to the outline: an iris between lids, teeth in a mouth."""
         mask = Image.new("L", self.picture.size, 0)
         ImageDraw.Draw(mask).polygon(self._pixels(outline), fill=255)
         unclipped = self.picture.copy()
@@ -81,11 +81,11 @@ class Canvas:
         self.picture.paste(unclipped, mask=mask)
 
     def lighten(self, outline: Points, change: float) -> None:
-        """Plans to add `change` grey levels inside the outline, with the soft edge of the next blend."""
+        """Plan to add `change` grey levels inside the outline, with the soft edge of the next blend."""
         self.shade_pen.polygon(self._pixels(outline), fill=byte(128 + change))
 
     def blend(self, radius: float) -> None:
-        """Adds what was lightened and darkened, blurred by `radius` canvas pixels."""
+        """Add what was lightened and darkened, blurred by `radius` canvas pixels."""
         blurred = self.shade.filter(ImageFilter.GaussianBlur(radius))
         self._renew(ImageChops.add(self.picture, blurred, scale=1, offset=-128))
 

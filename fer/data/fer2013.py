@@ -1,42 +1,39 @@
 """The competition's CSV -> arrays, block by block, every row either kept or rejected with a reason.
 
-The file: a header with the columns emotion, pixels and Usage in any order (fer2013.csv and icml_face_data.csv
-differ in it), then one row a face: 0..6, the 2304 grey values from the top left, row by row, and a split.
-A row is a line that holds more than spaces; blank lines are no rows and take no number, wherever they stand.
-A line ends in LF or CRLF, the last one may end with the file, and a field may stand in double quotes.
+The file: a header with the columns emotion, pixels and Usage, then one row a face: 0..6, the 2304 grey values from the
+top left, row by row, and a split. A row is a line that holds more than spaces; blank lines are no rows and take no
+number, wherever they stand. Read as well: columns in another order (icml_face_data.csv) or case, further columns,
+semicolons or tabs between them, quotes, trailing commas, a byte order mark, CRLF, whole numbers written as floats.
 
 fer/data/pixels.py reads the pixels' text.
 """
 
-import csv
 import os
-from collections import Counter
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.data.audit import Audit, Auditor, mark_leaks
-from fer.data.near_duplicates import count_near_duplicates, find_near_duplicates, write_near_duplicates
-from fer.data.pixels import Reason, is_printable, read_images
-from fer.data.store import Faces, StoreWriter, create_store
-from fer.emotions import Emotion, Split
+from fer.constants import Emotion, Split
+from fer.data.pixels import Reason, is_printable, pixel_value, read_images
 from fer.errors import UserError
-from fer.files import replacing, sha256_of
 
 BLOCK_BYTES = 8 << 20
 MAX_LINE = 64 << 10  # bytes; a row has at most 9,230 when its pixels are separated by single spaces
 MAX_ROWS = 4096  # in a chunk; else a block of nothing but tiny broken rows would take a hundred times its size
 COLUMNS = ("emotion", "pixels", "Usage")
+DELIMITERS = (b",", b";", b"\t")
 
 SPLITS = tuple(Split)
-LABELS = {str(int(emotion)).encode(): int(emotion) for emotion in Emotion}
+LABELS = {text.encode(): int(emotion) for emotion in Emotion for text in (f"{emotion:d}", f"{emotion:d}.0")}
 USAGES = {split.value.encode(): index for index, split in enumerate(SPLITS)}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+SHOWN = 24  # characters of a bad cell
 
 
 class Fer2013Error(UserError):
@@ -48,6 +45,13 @@ class Rejected(NamedTuple):
 
     row: int
     reason: Reason
+
+
+class Example(NamedTuple):
+    """The first row that is rejected for a reason, and the text that was at fault."""
+
+    row: int
+    cell: str
 
 
 @dataclass(frozen=True)
@@ -69,19 +73,7 @@ class Chunk:
     rows: NDArray[np.int64]  # (N,)
     rejected: list[Rejected]
     constant: Constant  # those of the rejected that are images, for the audit of the file as it came
-
-
-@dataclass(frozen=True)
-class IngestSummary:
-    """What became of a CSV's rows. Kept and rejected rows add up to `rows`."""
-
-    source_sha256: str
-    rows: int
-    kept: dict[Split, int]
-    kept_per_class: dict[Split, dict[Emotion, int]]
-    rejected: dict[Reason, int]  # every reason, those that never occurred with 0
-    audit: Audit  # of the kept faces
-    audit_before_cleaning: Audit  # of these and the constant images
+    examples: dict[Reason, Example]  # of the rejected, the first of each reason
 
 
 class Layout(NamedTuple):
@@ -90,6 +82,8 @@ class Layout(NamedTuple):
     emotion: int
     pixels: int
     usage: int
+    width: int = len(COLUMNS)
+    delimiter: bytes = b","
 
 
 class _Row(NamedTuple):
@@ -102,10 +96,10 @@ class _Row(NamedTuple):
 
 
 def read_chunks(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Chunk]:
-    """The rows of a CSV, about `block_bytes` of it at a time; the results do not depend on where blocks end.
+    """Yield the rows of a CSV, about `block_bytes` of it at a time; the results do not depend on where blocks end.
 
     Memory is bounded by the block, however long the file or a line in it is.
-    Raises Fer2013Error if the path is no file, the file is empty or its first line is not FER2013's header.
+    Raise Fer2013Error if the path is no file, the file is empty or its first line is not FER2013's header.
     """
     require_file(path)
     with path.open("rb") as file:
@@ -118,8 +112,19 @@ def read_chunks(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Chunk
                 row += len(chunk)
 
 
+def read_labels(path: Path) -> Iterator[tuple[int | None, str]]:
+    """Yield each row's label, None for what is none, and its Usage as it stands. Raise Fer2013Error."""
+    with path.open("rb") as file:
+        layout = read_header(path, file)
+        for lines in read_lines(file, BLOCK_BYTES):
+            for line in lines:
+                fields = split_line(line, layout)
+                emotion, usage = (fields[layout.emotion], fields[layout.usage]) if fields else (b"", b"")
+                yield LABELS.get(unquoted(emotion)), unquoted(usage).decode("ascii", "replace")
+
+
 def require_file(path: Path) -> None:
-    """Raises Fer2013Error unless the path is a file that can be read."""
+    """Raise Fer2013Error unless the path is a file that can be read."""
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
         raise Fer2013Error(f"{path}: {found}; expected a FER2013 CSV")
@@ -128,23 +133,49 @@ def require_file(path: Path) -> None:
 
 
 def read_header(path: Path, file: BinaryIO) -> Layout:
-    """Reads the first line. Raises Fer2013Error, in the name of `path`, if it is not FER2013's header."""
+    """Read the first line. Raise Fer2013Error, in the name of `path`, if it is not FER2013's header."""
     first = file.readline(MAX_LINE)
+    layout = layout_of(first)
+    if layout is None:
+        raise Fer2013Error(f"{path}: {_what_is_wrong(first)}")
+    return layout
+
+
+def layout_of(first: bytes) -> Layout | None:
+    """Return where a header's columns stand, or None for a line that is no header of FER2013."""
+    for delimiter in DELIMITERS:
+        names = _names(first, delimiter)
+        if all(names.count(column.lower()) == 1 for column in COLUMNS) and len(first) < MAX_LINE:
+            emotion, pixels, usage = (names.index(column.lower()) for column in COLUMNS)
+            return Layout(emotion, pixels, usage, len(names), delimiter)
+    return None
+
+
+def _names(first: bytes, delimiter: bytes) -> list[str]:
+    """Return the header's names in lower case, without those that are empty at its end."""
+    line = first.removeprefix(BYTE_ORDER_MARK).rstrip(b"\r\n" + delimiter + b" ")
+    return [unquoted(name).decode("ascii", "replace").lower() for name in line.split(delimiter)]
+
+
+def _what_is_wrong(first: bytes) -> str:
+    expected = f"expected the header of fer2013.csv or icml_face_data.csv: the columns {', '.join(COLUMNS)}"
+    names = max((_names(first, delimiter) for delimiter in DELIMITERS), key=len)
     if not first:
-        raise Fer2013Error(f"{path}: empty; expected a FER2013 CSV with the columns {', '.join(COLUMNS)}")
-    names = [_unquoted(name) for name in first.removeprefix(BYTE_ORDER_MARK).rstrip(b"\r\n").split(b",")]
-    wanted = [column.encode() for column in COLUMNS]
-    if sorted(names) != sorted(wanted) or len(first) == MAX_LINE:
-        kind = "UTF-16, not UTF-8 or ASCII" if first.startswith(UTF16_MARKS) else "not a FER2013 CSV"
-        raise Fer2013Error(
-            f"{path}: {kind}: it begins with {first[:60]!r}\n"
-            f"expected the header of fer2013.csv or icml_face_data.csv: the columns {', '.join(COLUMNS)}"
+        return f"empty; {expected}"
+    if first.startswith(UTF16_MARKS):
+        return f"UTF-16, as Excel saves Unicode text: save it as CSV in UTF-8\n{expected}"
+    if re.match(rb'(\d+[,;\t])?"?\d(\.0)?"?[,;\t] *[\[" ]*\d', first):
+        return f"no header: its first line is a row already; put {','.join(COLUMNS)} above it"
+    if "pixels" in names and "usage" not in names:
+        return (
+            "has no Usage (which face is of which split), as the competition's train.csv and test.csv\n"
+            "the same download holds icml_face_data.csv, which has all"
         )
-    return Layout(*(names.index(column) for column in wanted))
+    return f"not a FER2013 CSV: it begins with {first[:60]!r}\n{expected}"
 
 
 def read_lines(file: BinaryIO, block_bytes: int) -> Iterator[list[bytes]]:
-    """Whole lines that are not blank, without their LF; one over MAX_LINE is cut, but stays over it."""
+    """Yield whole lines that are not blank, without their LF; one over MAX_LINE is cut, but stays over it."""
     rest = b""
     while block := file.read(block_bytes):
         lines = block.split(b"\n")
@@ -155,57 +186,20 @@ def read_lines(file: BinaryIO, block_bytes: int) -> Iterator[list[bytes]]:
         yield [rest]
 
 
-def write_clean(csv_path: Path, store: Path, rejected_csv: Path) -> IngestSummary:
-    """Writes the kept rows to a store, with their leakage flags, and `row,reason` of the others to a CSV.
-
-    Both files appear when everything has succeeded, else neither.
-    Raises Fer2013Error as read_chunks does, and when no row is kept.
-    """
-    require_file(csv_path)
-    sha256 = sha256_of(csv_path)
-    faces, constant = Auditor(), Auditor()
-    kept = np.zeros((len(SPLITS), len(Emotion)), np.int64)
-    reasons: Counter[Reason] = Counter()
-    with (
-        replacing(rejected_csv) as rejected_path,
-        create_store(store, source_sha256=sha256) as writer,
-        rejected_path.open("w", encoding="ascii", newline="") as rejected_file,
-    ):
-        rejected_file.write("row,reason\n")
-        for chunk in read_chunks(csv_path):
-            _append(writer, chunk)
-            faces.add(chunk.images, chunk.labels, chunk.usages)
-            constant.add(chunk.constant.images, chunk.constant.labels, chunk.constant.usages)
-            np.add.at(kept, (chunk.usages, chunk.labels), 1)
-            _write_rejected(rejected_file, chunk.rejected)
-            reasons.update(reason for _, reason in chunk.rejected)
-        if not kept.any():
-            found = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-            raise Fer2013Error(f"{csv_path}: holds no valid face (rows: {found or 'none'})")
-        mark_leaks(writer, faces.flags())
-    return _summary(sha256, kept, reasons, faces.audit(), (faces + constant).audit())
+def split_line(line: bytes, layout: Layout) -> list[bytes] | None:
+    """Return the line's fields, as many as the header has, or None; empty ones at the end are no more than commas."""
+    if len(line) > MAX_LINE:
+        return None
+    fields = line.removesuffix(b"\r").split(layout.delimiter)
+    while len(fields) > layout.width and not fields[-1].strip(b" "):
+        fields.pop()
+    return fields if len(fields) == layout.width else None
 
 
-def ingest(
-    csv_path: Path, store: Path, rejected_csv: Path, near_duplicates_csv: Path, *, near_duplicate_correlation: float
-) -> dict[str, Any]:
-    """write_clean, the near-duplicates, and both summed up as metrics/{dataset}/data.json is. Raises Fer2013Error."""
-    summary = write_clean(csv_path, store, rejected_csv)
-    pairs = find_near_duplicates(store, correlation=near_duplicate_correlation)
-    write_near_duplicates(near_duplicates_csv, pairs)
-    return {
-        "source_sha256": summary.source_sha256,
-        "rows": summary.rows,
-        "kept": {str(split): count for split, count in summary.kept.items()},
-        "class_counts": {
-            str(split): {emotion.name: count for emotion, count in counts.items()}
-            for split, counts in summary.kept_per_class.items()
-        },
-        "rejected": {str(reason): count for reason, count in summary.rejected.items()},
-        "audit": summary.audit.as_dict(),
-        "audit_before_cleaning": summary.audit_before_cleaning.as_dict(),
-        "near_duplicates": {"correlation": near_duplicate_correlation} | count_near_duplicates(pairs),
-    }
+def unquoted(field: bytes) -> bytes:
+    field = field.strip(b" ")
+    quoted = len(field) > 1 and field.startswith(b'"') and field.endswith(b'"')
+    return field[1:-1].strip(b" ") if quoted else field
 
 
 def _is_blank(line: bytes) -> bool:
@@ -223,26 +217,31 @@ def _parse_lines(lines: list[bytes], layout: Layout, first_row: int) -> Chunk:
             rejected.append(row)
     images, reasons = read_images([row.pixels for row in rows])
     rejected += [Rejected(rows[index].number, reason) for index, reason in reasons.items()]
+    rejected.sort()
     labels = np.array([row.label for row in rows], np.uint8)
     usages = np.array([row.usage for row in rows], np.uint8)
     kept = [index for index in range(len(rows)) if index not in reasons]
     constant = [index for index, reason in reasons.items() if reason is Reason.constant_image]
+    firsts = {reason: row for row, reason in reversed(rejected)}
     return Chunk(
         images=images[kept],
         labels=labels[kept],
         usages=usages[kept],
         rows=np.array([rows[index].number for index in kept], np.int64),
-        rejected=sorted(rejected),
+        rejected=rejected,
         constant=Constant(images[constant], labels[constant], usages[constant]),
+        examples={
+            reason: Example(row, bad_cell(lines[row - first_row], layout, reason)) for reason, row in firsts.items()
+        },
     )
 
 
 def _read_row(number: int, line: bytes, layout: Layout) -> _Row | Rejected:
-    """Everything but the pixels, which are left as they stand."""
-    fields = line.removesuffix(b"\r").split(b",")
-    if len(fields) != len(layout) or len(line) > MAX_LINE:
+    """Return everything but the pixels, which are left as they stand."""
+    fields = split_line(line, layout)
+    if fields is None:
         return Rejected(number, Reason.unreadable_row)
-    emotion, pixels, usage = (_unquoted(fields[column]) for column in layout)
+    emotion, pixels, usage = (unquoted(fields[column]) for column in layout[:3])
     if emotion in LABELS and usage in USAGES:
         return _Row(number, LABELS[emotion], USAGES[usage], pixels)
     if not all(map(is_printable, (emotion, pixels, usage))):
@@ -250,43 +249,19 @@ def _read_row(number: int, line: bytes, layout: Layout) -> _Row | Rejected:
     return Rejected(number, Reason.unknown_usage if emotion in LABELS else Reason.unknown_emotion)
 
 
-def _unquoted(field: bytes) -> bytes:
-    field = field.strip(b" ")
-    quoted = len(field) > 1 and field.startswith(b'"') and field.endswith(b'"')
-    return field[1:-1].strip(b" ") if quoted else field
+def bad_cell(line: bytes, layout: Layout, reason: Reason) -> str:
+    """Return the part of a rejected line that is at fault, as short text."""
+    fields = split_line(line, layout)
+    if fields is None or reason is Reason.unreadable_row:
+        return _shown(line)
+    emotion, pixels, usage = (unquoted(fields[column]) for column in layout[:3])
+    tokens = pixels.split()
+    if reason is Reason.invalid_pixel:
+        return _shown(next(token for token in tokens if pixel_value(token) is None))
+    if reason is Reason.wrong_pixel_count:
+        return f"{len(tokens)} pixels"
+    return _shown({Reason.unknown_emotion: emotion, Reason.unknown_usage: usage}.get(reason, pixels))
 
 
-def _append(writer: StoreWriter, chunk: Chunk) -> None:
-    for index, split in enumerate(SPLITS):
-        chosen = chunk.usages == index
-        unknown = np.zeros(np.count_nonzero(chosen), np.bool_)
-        faces = Faces(
-            images=chunk.images[chosen],
-            labels=chunk.labels[chosen],
-            rows=chunk.rows[chosen],
-            in_training=unknown,
-            in_public_test=unknown,
-        )
-        if len(faces):
-            writer.append(split, faces)
-
-
-def _write_rejected(file: TextIO, rejected: list[Rejected]) -> None:
-    csv.writer(file, lineterminator="\n").writerows(rejected)
-
-
-def _summary(
-    sha256: str, kept: NDArray[np.int64], reasons: Counter[Reason], audit: Audit, before_cleaning: Audit
-) -> IngestSummary:
-    return IngestSummary(
-        source_sha256=sha256,
-        rows=int(kept.sum()) + reasons.total(),
-        kept={split: int(counts.sum()) for split, counts in zip(SPLITS, kept, strict=True)},
-        kept_per_class={
-            split: {emotion: int(counts[emotion]) for emotion in Emotion}
-            for split, counts in zip(SPLITS, kept, strict=True)
-        },
-        rejected={reason: reasons[reason] for reason in Reason},
-        audit=audit,
-        audit_before_cleaning=before_cleaning,
-    )
+def _shown(text: bytes) -> str:
+    return repr(text[:SHOWN].decode("ascii", "replace")) + "..." * (len(text) > SHOWN)

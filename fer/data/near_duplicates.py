@@ -19,9 +19,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.data.store import Faces, open_store, read_blocks, read_split
-from fer.emotions import IMAGE_SIZE, Split
-from fer.files import replacing
+from fer.constants import IMAGE_SIZE, Split
+from fer.files import atomic_write
+from fer.store import Faces, open_store, read_blocks, read_split
 
 SIDE = 12  # block means a side
 BLOCK = 1024  # Training faces compared at a time
@@ -48,7 +48,7 @@ class Search(NamedTuple):
 
 
 def find_near_duplicates(store: Path, *, correlation: float) -> list[NearDuplicate]:
-    """Every PublicTest and PrivateTest face with a Training face above `correlation`, the most similar one of them.
+    """Return each test face that has a Training face above `correlation`, with the most similar one.
 
     Of equally similar Training faces the one that is not mirrored counts, then the first in the file. Sorted by row.
     Memory: the test splits, and one block of Training.
@@ -75,7 +75,7 @@ def prepare(file: h5py.File, split: Split) -> Search:
 
 
 def compare(search: Search, training: Faces, correlation: float) -> Iterator[NearDuplicate]:
-    """All pairs above `correlation` between a test split and a block of Training."""
+    """Yield all pairs above `correlation` between a test split and a block of Training."""
     means = beside_half_square(block_means(unit(training.images, np.float32)), 0)  # (B, 146)
     for turned, theirs in enumerate(search.means):
         near = means @ theirs.T > correlation - 1 - ROUNDING  # (B, N): minus half the squared distance
@@ -116,19 +116,19 @@ def block_means(faces: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def correlations(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The normalised correlation of each pair, (N, 48, 48) twice to (N,)."""
+    """Return the normalised correlation of each pair, (N, 48, 48) twice to (N,)."""
     return np.asarray(np.einsum("nij,nij->n", unit(first, np.float64), unit(second, np.float64)))
 
 
 def write_near_duplicates(path: Path, pairs: Iterable[NearDuplicate]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(NearDuplicate._fields)
         writer.writerows((*pair[:3], f"{pair.correlation:.6f}", str(pair.mirrored).lower()) for pair in pairs)
 
 
 def read_near_duplicates(path: Path) -> list[NearDuplicate]:
-    """What write_near_duplicates wrote."""
+    """Return what write_near_duplicates wrote."""
     with path.open(encoding="ascii", newline="") as file:
         return [
             NearDuplicate(
@@ -143,7 +143,7 @@ def read_near_duplicates(path: Path) -> list[NearDuplicate]:
 
 
 def count_near_duplicates(pairs: Iterable[NearDuplicate]) -> dict[str, dict[str, int]]:
-    """Per test split, the faces with a near-duplicate in Training, and those of them whose best one is mirrored."""
+    """Count per test split the faces with a near-duplicate in Training, and those whose best one is mirrored."""
     counts = {split.value: {"faces": 0, "mirrored": 0} for split in TEST_SPLITS}
     for pair in pairs:
         counts[pair.split]["faces"] += 1

@@ -1,8 +1,7 @@
-"""Normalisation statistics, fitted on Training only, and the store that training reads.
+"""The store that training reads, with normalisation statistics that are fitted on Training only.
 
 `pixel`  the mean face and one scale, as report 000 subtracts the mean image
 `global` one mean and one standard deviation over all pixels, as report 002
-`image`  each face its own mean and standard deviation: nothing is fitted, mean 0 and std 1 are stored
 """
 
 from collections.abc import Iterator
@@ -12,44 +11,45 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.data.store import Faces, create_store, open_store, read_blocks
-from fer.emotions import IMAGE_SIZE, Split
+from fer.constants import IMAGE_SIZE, Split
+from fer.errors import UserError
+from fer.store import FITTED, Faces, Statistics, create_store, open_store, read_blocks
 
-Statistics = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-
-def normalise_store(clean: Path, out: Path, *, method: str, drop_leaked: bool) -> None:
-    """Copies the store in blocks, fits on what Training keeps, and adds `mean`, `std` (48, 48) and `method`.
+def normalise_store(clean: Path, out: Path, *, drop_leaked: bool) -> None:
+    """Copy the store in blocks and add the statistics of what Training keeps.
 
     With `drop_leaked`, Training loses every face whose pixels also stand in PublicTest or PrivateTest.
+    Raise UserError where that leaves no face.
     """
     with open_store(clean) as source, create_store(out, source_sha256=source.attrs["source_sha256"]) as writer:
         leaked = test_digests(source) if drop_leaked else set()
         for split in Split:
             for block in read_blocks(source, split):
                 writer.append(split, without(block, leaked) if split is Split.training else block)
-        writer.file["mean"], writer.file["std"] = fit_training(writer.file, method)
-        writer.file.attrs["method"] = method
+        sums, squares, count = sum_training(writer.file)
+        if not count:
+            raise UserError(f"{clean}: Training holds no face: nothing to fit the normalisation on")
+        for method in FITTED:
+            writer.write_statistics(method, fit(method, sums, squares, count))
 
 
-def fit_training(file: h5py.File, method: str) -> Statistics:
-    """Mean and std, float32 (48, 48), of the store's Training faces. Raises ValueError for no faces."""
-    sums = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.int64)  # exact: no order of summation changes it
-    squares = 0
-    count = 0
+def sum_training(file: h5py.File) -> tuple[NDArray[np.int64], int, int]:
+    """Return the sum of each pixel (48, 48), the sum of all squares and the number of Training's faces.
+
+    Whole numbers are exact: no order of summation changes them.
+    """
+    sums = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.int64)
+    squares = count = 0
     for faces in read_blocks(file, Split.training):
         sums += faces.images.sum(axis=0, dtype=np.int64)
         squares += int(np.square(faces.images, dtype=np.int64).sum())
         count += len(faces)
-    return fit(method, sums, squares, count)
+    return sums, squares, count
 
 
 def fit(method: str, sums: NDArray[np.int64], squares: int, count: int) -> Statistics:
-    """The same from sums over `count` faces."""
-    if count == 0:
-        raise ValueError("Training holds no face: nothing to fit the normalisation on")
-    if method == "image":
-        return np.zeros(sums.shape, np.float32), np.ones(sums.shape, np.float32)
+    """Return mean and std, float32 (48, 48), from the sums over `count` faces."""
     mean = sums / count  # (48, 48)
     if method == "global":
         mean = np.full(sums.shape, mean.mean())
@@ -58,7 +58,7 @@ def fit(method: str, sums: NDArray[np.int64], squares: int, count: int) -> Stati
 
 
 def test_digests(source: h5py.File) -> set[bytes]:
-    """The pixels of every test face, to look Training faces up in."""
+    """Return the pixels of every test face, to look Training faces up in."""
     return {image.tobytes() for image in test_images(source)}
 
 

@@ -1,4 +1,4 @@
-"""The synthetic dataset: drawn faces in the competition's CSV, with corrupted rows and duplicates planted.
+"""The synthetic dataset: faces in the competition's CSV, drawn by code, with corrupted rows and duplicates planted.
 
 Emotions are drawn as the action units of EMFACS's prototypes (Friesen & Ekman, 1983). FER2013 itself holds
 blank images, copies of one face within Training (some with another label) and test faces that are copies of
@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fer.data.drawing import ActionUnits, draw_expression
-from fer.data.votes import CHOICES, OF_EMOTION, write_votes
-from fer.emotions import IMAGE_SIZE, PIXELS, Emotion, Split
-from fer.files import replacing
+from fer.constants import IMAGE_SIZE, PIXELS, Emotion, Split
+from fer.data.face_drawing import ActionUnits, draw_expression
+from fer.data.votes import write_votes
+from fer.errors import UserError
+from fer.ferplus import CHOICES, OF_EMOTION
+from fer.files import atomic_write
 
 PROTOTYPES = {
     Emotion.anger: ActionUnits(au4=1.0, au5=0.5, au7=0.8, au23=1.0),
@@ -54,9 +56,8 @@ FEWEST_FACES = 100  # with fewer, the planted rows would outweigh the faces
 
 VOTERS = 10
 SHOWN = 0.6  # of a prototype, which voters compare a face with: the middle of what sample_action_units gives
-SHARPNESS = (
-    4.0  # makes the label the crowd's for nine faces of ten; the largest share of votes is 0.7 in the mean, FER+'s 0.74
-)
+# The label is the most frequent vote for nine faces of ten; that vote's share is 0.7 in the mean, FER+'s 0.74.
+SHARPNESS = 4.0
 STRAY = 0.01  # the share of votes for contempt, and of those for unknown
 
 
@@ -129,7 +130,7 @@ class _Face:
 
 
 def sample_action_units(emotion: Emotion, rng: np.random.Generator) -> ActionUnits:
-    """An expression of the emotion: mostly partial, often mixed with a weaker one, never quite still."""
+    """Return an expression of the emotion: mostly partial, often mixed with a weaker one, never quite still."""
     own, companion = PROTOTYPES[emotion], COMPANIONS[emotion]
     other = PROTOTYPES[Emotion(int(rng.integers(len(Emotion))))]
     strength = rng.uniform(0.4, 1.0)
@@ -144,15 +145,15 @@ def sample_action_units(emotion: Emotion, rng: np.random.Generator) -> ActionUni
 
 
 def draw_face(emotion: Emotion, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """A face that shows the emotion: uint8 (48, 48). The next call with the same generator draws another."""
+    """Return a face that shows the emotion: uint8 (48, 48). The next call with the same generator draws another."""
     return draw_expression(sample_action_units(emotion, rng), rng)
 
 
 def vote_probabilities(units: ActionUnits | None) -> npt.NDArray[np.float64]:
-    """How likely a voter is to give each answer of CHOICES, (10,): the nearer a prototype, the likelier its emotion.
+    """Return how likely a voter is to give each answer of CHOICES, (10,).
 
-    What is no face is NF to everyone. Rounded, since the last bits of exp differ between processors, and by a last bit
-    numpy's multinomial takes another number of draws.
+    The nearer a prototype, the likelier its emotion. What is no face is NF to everyone. Rounded, since the last bits of
+    exp differ between processors, and by a last bit numpy's multinomial takes another number of draws.
     """
     if units is None:
         return np.array([float(choice == "NF") for choice in CHOICES])
@@ -168,15 +169,15 @@ def vote_probabilities(units: ActionUnits | None) -> npt.NDArray[np.float64]:
 
 
 def split_sizes(faces: int) -> dict[Split, int]:
-    """Valid faces per split: 80/10/10, the rest to Training. Raises ValueError below FEWEST_FACES."""
+    """Return valid faces per split: 80/10/10, the rest to Training. Raise UserError below FEWEST_FACES."""
     if faces < FEWEST_FACES:
-        raise ValueError(f"faces must be at least {FEWEST_FACES}, got {faces}")
+        raise UserError(f"draw.faces must be at least {FEWEST_FACES}, got {faces}")
     tenth = faces // 10
     return {Split.training: faces - 2 * tenth, Split.public_test: tenth, Split.private_test: tenth}
 
 
 def class_counts(split: Split, size: int) -> dict[Emotion, int]:
-    """FER2013's class proportions of `size` faces, by largest remainder.
+    """Return FER2013's class proportions of `size` faces, by largest remainder.
 
     Disgust, 1.5 % of them, keeps a minimum per split, or a test split of 140 faces could not be scored on it.
     """
@@ -278,20 +279,20 @@ def _rows(rng: np.random.Generator, faces: int) -> Iterator[_Row]:
 
 
 def write_synthetic_csv(path: Path, *, seed: int, faces: int, votes: Path | None = None) -> None:
-    """Writes `faces` drawn faces, 80/10/10 over the splits, and the PLANTED rows, as the competition's CSV.
+    """Write `faces` synthetic faces, 80/10/10 over the splits, and the PLANTED rows, as the competition's CSV.
 
-    With `votes`, ten drawn votes for each row go there, in FER+'s format (fer/data/votes.py); they do not change the
-    CSV. The same seed and number of faces give the same bytes. The file appears whole or not at all. Raises ValueError
-    if `faces` is below FEWEST_FACES, and OSError if the folder cannot be written to.
+    With `votes`, ten votes on each row go there, in FER+'s format; they do not change the CSV. The same seed and number
+    of faces give the same bytes. The file appears whole or not at all. Raise UserError if `faces` is below
+    FEWEST_FACES, and OSError if the folder cannot be written to.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     shown: list[tuple[str, ActionUnits | None]] = []
-    with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
         file.write("emotion,pixels,Usage\n")
         for row in _rows(rng, faces):
             file.write(str(row))
             shown.append((row.usage, row.units))
     if votes:
-        crowd = np.random.Generator(np.random.PCG64([seed, 1]))
-        lines = ((usage, crowd.multinomial(VOTERS, vote_probabilities(units))) for usage, units in shown)
+        voters = np.random.Generator(np.random.PCG64([seed, 1]))
+        lines = ((usage, voters.multinomial(VOTERS, vote_probabilities(units))) for usage, units in shown)
         write_votes(votes, lines)

@@ -1,106 +1,51 @@
-"""The crowd's votes on each face, in the format of FER+, one line for each row of the FER2013 CSV and in its order.
-
-Barsoum, Zhang, Canton Ferrer and Zhang, "Training deep networks for facial expression recognition with crowd-sourced
-label distribution" (ICMI 2016): ten people a face, who might also say contempt, unknown, or not a face (NF). Their
-file, fer2013new.csv, is under the MIT licence. The votes measure; nothing is trained on them. A file without lines
-stands for a dataset without votes.
-"""
+"""FER+ votes beside the faces: writing them, and refusing those of other faces. fer/ferplus.py reads them."""
 
 import csv
-import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fer.emotions import Emotion
-from fer.errors import UserError
-from fer.files import replacing
+from fer.constants import Split
+from fer.data.fer2013 import read_labels
+from fer.ferplus import HEADER, Votes, VotesError
+from fer.files import atomic_write
 
-ENVIRONMENT = "FERPLUS_CSV"  # where params.yaml names no file: a path is a machine's own
-DOWNLOAD = "download"
-URL = "https://raw.githubusercontent.com/microsoft/FERPlus/master/fer2013new.csv"
-CHOICES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
-HEADER = ("Usage", "Image name", *CHOICES)
-OF_EMOTION = {
-    Emotion.anger: "anger",
-    Emotion.disgust: "disgust",
-    Emotion.fear: "fear",
-    Emotion.happy: "happiness",
-    Emotion.sad: "sadness",
-    Emotion.surprise: "surprise",
-    Emotion.neutral: "neutral",
-}
-# The seven emotions in FER2013's order, then the answers that FER2013 does not have.
-ORDER = (*(OF_EMOTION[emotion] for emotion in Emotion), "contempt", "unknown", "NF")
+LEAST_AGREEMENT = 0.4  # of FER2013's labels the most frequent vote has 0.64; of faces in another order, 0.17
 
 
-class VotesError(UserError):
-    """A file that does not hold the crowd's votes; the message names the file and the line."""
-
-
-@dataclass(frozen=True)
-class Votes:
-    """Every row's votes."""
-
-    usages: NDArray[np.str_]  # (R,) Training, PublicTest or PrivateTest
-    counts: NDArray[np.uint8]  # (R, 10) in ORDER
-
-
-def acquire_votes(source: str | None, out: Path) -> None:
-    """Writes the votes to `out`, or its header alone where there are none.
-
-    `source` is a file's path, or `download`; with None the environment's FERPLUS_CSV is the path, if it is set.
-    Raises VotesError.
-    """
-    source = source or os.environ.get(ENVIRONMENT)
-    if source is None:
-        write_votes(out, [])
-        return
-    with replacing(out) as temporary:
-        temporary.write_bytes(_download() if source == DOWNLOAD else _content(Path(source)))
-        read_votes(temporary, named=Path(source))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise VotesError(f"{path}: {error.strerror}; expected FER+'s fer2013new.csv") from None
-
-
-def _download() -> bytes:
-    try:
-        with urllib.request.urlopen(URL, timeout=60) as answer:
-            content: bytes = answer.read()
-    except (urllib.error.URLError, TimeoutError) as error:
-        raise VotesError(f"{URL}: {error}; get the file by hand and set {ENVIRONMENT} to its path") from None
-    return content
+def is_votes(head: bytes) -> bool:
+    """Whether a file begins with FER+'s header."""
+    first = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")[0]
+    return first.rstrip(b"\r").decode("ascii", "replace") == ",".join(HEADER)
 
 
 def write_votes(path: Path, lines: Iterable[tuple[str, Iterable[int]]]) -> None:
-    """A line for each row: its Usage and its ten counts, in the order of CHOICES."""
-    with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
+    """Write a line for each row: its Usage and its ten counts, in the order of CHOICES."""
+    with atomic_write(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
         writer.writerows((usage, "", *counts) for usage, counts in lines)
 
 
-def read_votes(path: Path, *, named: Path | None = None) -> Votes | None:
-    """None for a file without lines. Raises VotesError, in the name of `named` if given."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file)
-        if tuple(next(lines, ())) != HEADER:
-            raise VotesError(f"{named or path}: no FER+ votes; expected the header {','.join(HEADER)}")
-        columns = [HEADER.index(choice) for choice in ORDER]
-        usages, counts = [], []
-        for number, line in enumerate(lines, start=2):
-            if len(line) != len(HEADER) or not all(line[column].isdecimal() for column in columns):
-                raise VotesError(f"{named or path}: line {number}: expected {len(HEADER)} fields, ten of them counts")
-            usages.append(line[0])
-            counts.append([min(int(line[column]), 255) for column in columns])
-    return Votes(np.array(usages), np.array(counts, np.uint8)) if counts else None
+def require_same_faces(votes: Votes, raw: Path, *, named: Path) -> None:
+    """Raise VotesError, in the name of `named`, where the votes cannot be on the rows of the CSV `raw`.
+
+    Rows and splits must be the same, and the most frequent vote must be the label as often as for FER2013's own faces,
+    not as seldom as for faces in another order.
+    """
+    labels, usages = zip(*read_labels(raw), strict=True)
+    ways_out = "take it out of data/source, or use fer2013.csv, whose order FER+ has"
+    if len(labels) != len(votes.usages):
+        raise VotesError(f"{named}: votes on {len(votes.usages):,} rows, but there are {len(labels):,}\n{ways_out}")
+    for row, (usage, voted) in enumerate(zip(usages, votes.usages, strict=True)):
+        if usage in list(Split) and usage != voted:
+            raise VotesError(f"{named}: row {row} is of {voted}, but the face there is of {usage}\n{ways_out}")
+    known = np.array([label is not None for label in labels])
+    chosen = votes.counts[known].argmax(axis=1)  # (K,) places in ORDER
+    agreement = (chosen == np.array([label for label in labels if label is not None])).mean()
+    if agreement < LEAST_AGREEMENT:
+        raise VotesError(
+            f"{named}: not on these faces: the most frequent vote is the label of {agreement:.0%} of the rows "
+            f"(of FER2013's own, 64 %)\n{ways_out}; images are seldom in its order"
+        )

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from fer.emotions import Split
+from fer.constants import Split
 from fer.evaluation.metrics import is_correct, log_loss
-from fer.evaluation.predictions import Predictions
+from fer.predictions.format import Predictions
 
 BINS = 15
 AS_TRAINED, SCALED = "as trained", "temperature scaled"  # in the order that DVC's plots sort them
@@ -43,13 +43,13 @@ def reliability(predictions: Predictions, bins: int = BINS) -> Reliability:
 
 
 def expected_calibration_error(bins: Reliability) -> float:
-    """The mean over faces of how far their bin's accuracy is from its confidence (Guo et al., equation 3)."""
+    """Return the mean over faces of how far their bin's accuracy is from its confidence (Guo et al., equation 3)."""
     gaps = np.abs(bins.accuracy - bins.confidence)
     return float((bins.faces * gaps).sum() / max(bins.faces.sum(), 1))
 
 
 def fit_temperature(predictions: Predictions) -> float:
-    """What the logits are divided by for the least log loss (Guo et al., equation 9), from 0.01 to 100.
+    """Return what the logits are divided by for the least log loss (Guo et al., equation 9), from 0.01 to 100.
 
     The loss is convex in the temperature's inverse, so that it has one minimum.
     """
@@ -65,7 +65,7 @@ def scaled(predictions: Predictions, temperature: float) -> Predictions:
 
 
 def measure_calibration(splits: Mapping[Split, Predictions]) -> dict[str, Any]:
-    """One seed on PrivateTest: error and log loss as trained (`before`) and divided by PublicTest's temperature."""
+    """Return one seed's error and log loss on PrivateTest, before and after division by PublicTest's temperature."""
     temperature = fit_temperature(splits[Split.public_test])
     private = splits[Split.private_test]
     return {
@@ -84,7 +84,7 @@ def calibration_scores(predictions: Predictions) -> dict[str, float]:
 
 
 def pooled_reliability(runs: Sequence[Mapping[Split, Predictions]]) -> dict[str, Reliability]:
-    """All seeds' PrivateTest faces in one set of bins, as trained and scaled by each seed's own temperature."""
+    """Return all seeds' PrivateTest faces in one set of bins, as trained and scaled by each seed's own temperature."""
     private = [run[Split.private_test] for run in runs]
     after = [scaled(run[Split.private_test], fit_temperature(run[Split.public_test])) for run in runs]
     both = zip((AS_TRAINED, SCALED), (private, after), strict=True)
@@ -92,7 +92,7 @@ def pooled_reliability(runs: Sequence[Mapping[Split, Predictions]]) -> dict[str,
 
 
 def pool(parts: list[Reliability]) -> Reliability:
-    """Bins of several sets of faces as those of their union."""
+    """Return bins of several sets of faces as those of their union."""
     faces = np.sum([part.faces for part in parts], axis=0)
     filled = np.maximum(faces, 1)
     return Reliability(

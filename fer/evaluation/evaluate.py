@@ -1,4 +1,4 @@
-"""One system's seeds: every test face predicted once, then all that is measured and drawn from the predictions."""
+"""One system's seeds: all that is measured and drawn from their predictions, which is all that is read."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -8,94 +8,70 @@ from typing import Any
 
 import numpy as np
 
-from fer.data.near_duplicates import read_near_duplicates
-from fer.data.store import open_store, read_split
-from fer.data.votes import Votes, read_votes
-from fer.determinism import prepare
-from fer.emotions import Split
+from fer.constants import Split
 from fer.evaluation import figures, plots_data
 from fer.evaluation.calibration import measure_calibration, pooled_reliability
-from fer.evaluation.crowd import crowds_of, measure_against_crowd
 from fer.evaluation.leaks import measure_leaks
-from fer.evaluation.metrics import confusion, measure
+from fer.evaluation.metrics import LEAK_FREE, confusion, measure
 from fer.evaluation.plots_data import EpochScore
-from fer.evaluation.predict import EvaluatedFaces, Runtime, predict_once
-from fer.evaluation.predictions import TEST_SPLITS, Predictions, write_predictions
-from fer.files import sha256_of, write_json
-from fer.not_run import keep_only
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What one system's evaluation reads: its trained seeds, and what ingest and acquire know of the faces."""
-
-    models: Path
-    store: Path
-    near_duplicates: Path
-    votes: Path
+from fer.files import rounded, write_json
+from fer.predictions.format import Splits, read_seeds
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where one system's evaluation goes: folders of the stage's outs."""
+    """Where one system's evaluation goes."""
 
-    predictions: Path
-    metrics: Path
+    headline: Path  # a file: the five numbers that `dvc metrics` shows
+    seeds: Path  # a folder: everything, a file a seed
     plots: Path
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How to evaluate."""
+def evaluate_system(predictions: Path, places: Places, *, resamples: int, bootstrap_seed: int) -> None:
+    """Write the metrics and plots of every seed in `predictions`; remove those of seeds that are no longer there.
 
-    resamples: int
-    bootstrap_seed: int
-    runtime: Runtime
-
-
-def evaluate_system(sources: Sources, places: Places, settings: Settings) -> None:
-    """Writes predictions, metrics and plots of every {seed}.safetensors in `sources.models`.
-
-    Raises WeightsError, and VotesError for votes that are not those of these faces.
+    Raises:
+        PredictionsError: no predictions.
     """
-    prepare(settings.runtime.threads)
-    faces, votes = read_faces(sources), read_votes(sources.votes)
-    weights = sorted(sources.models.glob("*.safetensors"), key=lambda path: int(path.stem))
-    keep_only(places.predictions, {path.name for path in weights})
-    runs, history = [], []
-    for path in weights:
-        kept = places.predictions / path.name
-        predicted = predict_once(path, faces, kept, settings.runtime)
-        write_predictions(kept, predicted.splits, predicted.provenance | {"predicted_from": predicted.key})
-        content = measure_seed(predicted.splits, votes, settings) | {"provenance": predicted.provenance}
-        write_json(places.metrics / f"{path.stem}.json", content)
-        runs.append(predicted.splits)
-        history += read_epochs(path.with_suffix(".csv"), int(path.stem))
-    draw(places.plots, runs, history)
+    runs, provenances = read_seeds(predictions)
+    measured = {
+        seed: measure_seed(splits, resamples=resamples, bootstrap_seed=bootstrap_seed) for seed, splits in runs.items()
+    }
+    for seed, content in measured.items():
+        write_json(places.seeds / f"{seed}.json", content | {"provenance": provenances[seed]})
+    for path in places.seeds.glob("*.json"):
+        if int(path.stem) not in runs:
+            path.unlink()
+    write_json(places.headline, headline(list(measured.values())))
+    history = [score for seed in runs for score in read_epochs(predictions / f"{seed}.csv", seed)]
+    draw(places.plots, list(runs.values()), history)
 
 
-def read_faces(sources: Sources) -> EvaluatedFaces:
-    near = [pair.row for pair in read_near_duplicates(sources.near_duplicates)]
-    with open_store(sources.store) as file:
-        splits = {split: read_split(file, split) for split in TEST_SPLITS}
-    return EvaluatedFaces(
-        splits, sha256_of(sources.store), {split: np.isin(faces.rows, near) for split, faces in splits.items()}
-    )
-
-
-def measure_seed(splits: Mapping[Split, Predictions], votes: Votes | None, settings: Settings) -> dict[str, Any]:
-    """All that is measured on one seed's predictions; `crowd` is None without votes."""
-    crowds = crowds_of(votes, splits)
-    private = Split.private_test
-    return measure(splits, resamples=settings.resamples, bootstrap_seed=settings.bootstrap_seed) | {
+def measure_seed(splits: Splits, *, resamples: int, bootstrap_seed: int) -> dict[str, Any]:
+    """Return all that is measured on one seed's predictions."""
+    return measure(splits, resamples=resamples, bootstrap_seed=bootstrap_seed) | {
         "leaks": measure_leaks(splits),
         "calibration": measure_calibration(splits),
-        "crowd": measure_against_crowd(splits[private], crowds[private]) if crowds else None,
     }
 
 
+def headline(measured: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the five numbers that `dvc metrics diff` shows, means over seeds, of what `measure_seed` gives."""
+    places = {
+        "PublicTest": (Split.public_test, "accuracy"),
+        "PrivateTest": (Split.private_test, "accuracy"),
+        "leak_free": (LEAK_FREE, "accuracy"),
+        "macro_f1": (Split.private_test, "macro_f1"),
+        "log_loss": (Split.private_test, "log_loss"),
+    }
+    means = {
+        name: float(np.mean([run[test_set][metric] for run in measured])) for name, (test_set, metric) in places.items()
+    }
+    return {name: rounded(value, 4) for name, value in means.items()}
+
+
 def read_epochs(path: Path, seed: int) -> list[EpochScore]:
-    """Both curves of one seed's history.csv, as the trainer wrote it."""
+    """Return both curves of one seed's history, as the trainer wrote it."""
     with path.open(encoding="utf-8", newline="") as file:
         return [
             EpochScore(seed, int(row["epoch"]), split, float(row[f"{split}_loss"]), float(row[f"{split}_accuracy"]))
@@ -104,7 +80,7 @@ def read_epochs(path: Path, seed: int) -> list[EpochScore]:
         ]
 
 
-def draw(folder: Path, runs: Sequence[Mapping[Split, Predictions]], history: list[EpochScore]) -> None:
+def draw(folder: Path, runs: Sequence[Splits], history: Sequence[EpochScore]) -> None:
     counts = np.sum([confusion(run[Split.private_test]) for run in runs], axis=0)
     bins = pooled_reliability(runs)
     plots_data.write_curve(folder / "loss.csv", history, "loss")

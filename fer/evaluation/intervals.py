@@ -32,7 +32,7 @@ class Spread(NamedTuple):
 def mean_interval(
     values: NDArray[np.bool_] | NDArray[np.int64], *, resamples: int, seed: int, level: float = LEVEL
 ) -> Interval:
-    """Percentile bootstrap interval of the mean of one value a face (Efron and Tibshirani 1993, chapter 13).
+    """Return the percentile bootstrap interval of the mean of one value a face (Efron and Tibshirani 1993, chapter 13).
 
     N faces drawn with replacement hold each distinct value a multinomial number of times, so the resampled means
     are drawn directly and exactly: of right and wrong, the count of right ones is binomial.
@@ -56,7 +56,7 @@ def mean_interval(
 
 
 def accuracy_interval(correct: NDArray[np.bool_], *, resamples: int, seed: int) -> Interval:
-    """95 % interval, over faces, of the accuracy's mean over the given seeds.
+    """Return the 95 % interval, over faces, of the accuracy's mean over the given seeds.
 
     Args:
         correct: (seeds, N). The seeds are taken as they are: the interval says what other faces would change.
@@ -65,7 +65,7 @@ def accuracy_interval(correct: NDArray[np.bool_], *, resamples: int, seed: int) 
 
 
 def difference_interval(first: NDArray[np.bool_], second: NDArray[np.bool_], *, resamples: int, seed: int) -> Interval:
-    """95 % interval, over faces, of accuracy(first) - accuracy(second), its mean over the given seeds.
+    """Return the 95 % interval, over faces, of accuracy(first) - accuracy(second), its mean over the given seeds.
 
     Args:
         first, second: correctness of the same faces, (seeds, N); a resampled face brings both its answers along.
@@ -79,7 +79,7 @@ def scaled(interval: Interval, divisor: int) -> Interval:
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
-    """Exact McNemar test that two systems are right equally often (McNemar 1947): a sign test on the discordant faces.
+    """Test exactly that two systems are right equally often (McNemar 1947): a sign test on the discordant faces.
 
     Args:
         first, second: correctness of the same faces, (N,).
@@ -92,7 +92,7 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Mean and standard deviation of one number a seed. Raises ValueError where there is none."""
+    """Return mean and standard deviation of one number a seed. Raise ValueError where there is none."""
     if not values:
         raise ValueError("a spread needs at least one seed")
     return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.emotions import Split
+from fer.constants import Split
 from fer.evaluation.intervals import accuracy_interval, spread
 from fer.evaluation.metrics import is_correct
-from fer.evaluation.predictions import Predictions
+from fer.predictions.format import Predictions
 
 EXACT, NEAR, CLEAN = GROUPS = ("exact_copies", "near_duplicates", "clean")
 
 
 def leak_groups(predictions: Predictions) -> dict[str, NDArray[np.bool_]]:
-    """Three groups that make up the split, (N,) each.
+    """Return three groups that make up the split, (N,) each.
 
     `exact_copies` also stand in Training byte for byte, `near_duplicates` nearly (fer/data/near_duplicates.py), the
     others are `clean`.
@@ -25,7 +25,7 @@ def leak_groups(predictions: Predictions) -> dict[str, NDArray[np.bool_]]:
 
 
 def measure_leaks(splits: Mapping[Split, Predictions]) -> dict[str, Any]:
-    """One seed: faces and accuracy of each group of PrivateTest; the accuracy of no faces is None."""
+    """Return, for one seed, faces and accuracy of each group of PrivateTest; the accuracy of no faces is None."""
     private = splits[Split.private_test]
     correct = is_correct(private)
     return {
@@ -35,7 +35,7 @@ def measure_leaks(splits: Mapping[Split, Predictions]) -> dict[str, Any]:
 
 
 def summarise_leaks(runs: Sequence[Predictions], *, resamples: int, seed: int) -> dict[str, Any]:
-    """The mean over seeds of each group of PrivateTest, its deviation, and the 95 % interval over faces."""
+    """Return the mean over seeds of each group of PrivateTest, its deviation, and the 95 % interval over faces."""
     result = {}
     for group, of in leak_groups(runs[0]).items():
         result[group] = {"faces": int(of.sum())} | dict.fromkeys(

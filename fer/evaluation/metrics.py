@@ -1,4 +1,4 @@
-"""What one trained network scores on the test faces: the content of metrics/{dataset}/{system}/{seed}.json.
+"""What one trained network scores on the test faces: most of metrics/{system}/{seed}.json.
 
 Numbers are fractions (0 to 1) and plain Python; log loss is in nats. The definitions are scikit-learn's.
 """
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.emotions import EMOTION_NAMES, Emotion, Split
+from fer.constants import EMOTION_NAMES, Emotion, Split
 from fer.evaluation.intervals import mean_interval
-from fer.evaluation.predictions import Predictions
+from fer.predictions.format import Predictions
 
 CLASSES = len(EMOTION_NAMES)
 LEAK_FREE = "PrivateTest_leak_free"
@@ -34,7 +34,7 @@ HUMAN_FER2013_ACCURACY = 0.634
 
 
 def measure(splits: Mapping[Split, Predictions], *, resamples: int, bootstrap_seed: int) -> dict[str, Any]:
-    """Every metric of one seed on each of TEST_SETS: PrivateTest is measured with and without leaked faces.
+    """Return every metric of one seed on each of TEST_SETS: PrivateTest is measured with and without leaked faces.
 
     Args:
         splits: the logits and labels of both test splits.
@@ -57,7 +57,7 @@ def measure(splits: Mapping[Split, Predictions], *, resamples: int, bootstrap_se
 
 
 def by_test_set(splits: Mapping[Split, Predictions]) -> dict[str, Predictions]:
-    """The sets of faces that every number is given on. Raises ValueError where one is empty or not finite."""
+    """Return the sets of faces that every number is given on. Raise ValueError where one is empty or not finite."""
     private = splits[Split.private_test]
     chosen = (splits[Split.public_test], private, private.leak_free(), private.without_near_duplicates())
     sets = dict(zip(TEST_SETS, chosen, strict=True))
@@ -65,26 +65,25 @@ def by_test_set(splits: Mapping[Split, Predictions]) -> dict[str, Predictions]:
         if len(predictions.labels) == 0:
             raise ValueError(f"{name} has no faces")
         if not np.isfinite(predictions.logits).all():
-            raise ValueError(f"{name}: the network's scores are not finite")
+            raise ValueError(f"{name}: the logits are not finite")
     return sets
 
 
 def scores(predictions: Predictions) -> dict[str, Any]:
-    """The numbers that sum up one test set.
+    """Return the numbers that sum up one test set.
 
-    Macro F1 is the mean over the classes that occur among labels or predictions, balanced accuracy the mean recall
-    over the classes that occur among labels; an undefined precision counts as 0.
+    Macro F1 is the mean over the classes that occur among labels or answers, balanced accuracy the mean recall over
+    the classes that occur among labels; an undefined precision counts as 0.
     """
-    counts = confusion(predictions)
-    classes = class_scores(counts)
-    labelled, occurring = counts.sum(axis=1) > 0, counts.sum(axis=0) + counts.sum(axis=1) > 0
-    f1 = np.array([classes[name]["f1"] for name in EMOTION_NAMES])
-    recall = np.array([classes[name]["recall"] for name in EMOTION_NAMES])
+    from sklearn.metrics import f1_score, recall_score  # noqa: PLC0415 - seconds, where many import this for less
+
+    labels, named = predictions.labels, predictions.predicted
+    balanced = recall_score(labels, named, labels=np.unique(labels), average="macro", zero_division=0)
     return {
-        "faces": int(counts.sum()),
+        "faces": len(labels),
         "accuracy": float(is_correct(predictions).mean()),
-        "macro_f1": float(f1[occurring].mean()),
-        "balanced_accuracy": float(recall[labelled].mean()),
+        "macro_f1": float(f1_score(labels, named, average="macro", zero_division=0)),
+        "balanced_accuracy": float(balanced),
         "top2_accuracy": top_k_accuracy(predictions, k=2),
         "merged_accuracy": merged_accuracy(predictions),
         "log_loss": log_loss(predictions),
@@ -92,52 +91,56 @@ def scores(predictions: Predictions) -> dict[str, Any]:
 
 
 def class_scores(counts: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
-    """Per emotion, by name; an undefined ratio is 0.
+    """Return the scores of each emotion, by name; an undefined ratio is 0.
 
     A class's `accuracy` is the share of its faces that were named right, as the reports print it: its recall.
 
     Args:
         counts: faces, (7, 7), actual by predicted.
     """
-    result = {}
-    for index, name in enumerate(EMOTION_NAMES):
-        hits, support, named = counts[index, index], counts[index].sum(), counts[:, index].sum()
-        recall = float(hits / max(support, 1))
-        result[name] = {
-            "accuracy": recall,
-            "precision": float(hits / max(named, 1)),
-            "recall": recall,
-            "f1": float(2 * hits / max(support + named, 1)),
+    from sklearn.metrics import precision_recall_fscore_support  # noqa: PLC0415 - as above
+
+    actual, named = np.indices(counts.shape).reshape(2, -1)  # (49,), (49,)
+    columns = precision_recall_fscore_support(
+        actual, named, labels=range(CLASSES), sample_weight=counts.ravel(), zero_division=0
+    )
+    return {
+        name: {
+            "accuracy": float(recall),
+            "precision": float(precision),
+            "recall": float(recall),
+            "f1": float(f1),
             "support": int(support),
         }
-    return result
+        for name, precision, recall, f1, support in zip(EMOTION_NAMES, *columns, strict=True)
+    }
 
 
 def confusion(predictions: Predictions) -> NDArray[np.int64]:
-    """How many faces of each actual class (row) were given each predicted class (column), (7, 7)."""
+    """Return how many faces of each actual class (row) were given each predicted class (column), (7, 7)."""
     cells = predictions.labels.astype(np.int64) * CLASSES + predictions.predicted  # (N,)
     return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES).astype(np.int64)  # (7, 7)
 
 
 def is_correct(predictions: Predictions) -> NDArray[np.bool_]:
-    """Whether the highest score is the label's, (N,)."""
+    """Return whether the largest logit is the label's, (N,)."""
     return np.asarray(predictions.predicted == predictions.labels)
 
 
 def top_k_accuracy(predictions: Predictions, k: int) -> float:
-    """The share of faces whose label is among the k highest scores; of equal scores the lower class counts first."""
+    """Return how often the label is among the k largest logits; of equal ones the lower class counts first."""
     ranked = np.argsort(-predictions.logits, axis=1, kind="stable")[:, :k]  # (N, k)
     return float((ranked == predictions.labels[:, None]).any(axis=1).mean())
 
 
 def merged_accuracy(predictions: Predictions) -> float:
-    """Accuracy when disgust and anger count as one class: the network's answers are merged, not its probabilities."""
+    """Return the accuracy when disgust and anger count as one class: answers are merged, not probabilities."""
     merge = np.array([MERGED.get(emotion, emotion) for emotion in Emotion])  # (7,)
     return float((merge[predictions.predicted] == merge[predictions.labels]).mean())
 
 
 def log_loss(predictions: Predictions) -> float:
-    """Mean negative log probability of the label, in nats; from the logits, so that it is finite."""
+    """Return the mean negative log probability of the label, in nats; from the logits, so that it is finite."""
     logits = predictions.logits.astype(np.float64)  # (N, 7)
     shifted = logits - logits.max(axis=1, keepdims=True)  # (N, 7)
     of_label = np.take_along_axis(shifted, predictions.labels[:, None].astype(np.int64), axis=1)[:, 0]  # (N,)

@@ -8,17 +8,28 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from fer.emotions import IMAGE_SIZE
+from fer.config.network import Network
+from fer.constants import IMAGE_SIZE
 from fer.errors import UserError
-from fer.files import replacing
-from fer.models.views import centre, views_of
-from fer.models.zoo import build
+from fer.files import atomic_write
+from fer.models.networks import build
+from fer.models.tta import augmented, centre
 
 METADATA_KEY = "provenance"
+NETWORK: TypeAdapter[Network] = TypeAdapter(Network)
+
+# Mean and deviation of grey values 0..255 that pretrained weights want; a grey image is the same in every channel.
+CONSTANTS = {
+    "imagenet": (0.449 * 255, 0.226 * 255),  # the means of torchvision's three means and three deviations
+    "facenet": (127.5, 128.0),  # facenet-pytorch's fixed_image_standardization
+    "vggface": (109.18, 1.0),  # Parkhi et al. 2015 subtract 129.186, 104.762, 93.594 and scale nothing
+    "vggface2": (108.82, 1.0),  # Cao et al. 2018 likewise, 91.4953, 103.8827, 131.0912
+}
 
 
 class WeightsError(UserError):
@@ -39,7 +50,7 @@ class Normalisation(nn.Module):
         self.per_image = per_image
 
     def forward(self, images: Tensor) -> Tensor:
-        """Grey values 0..255 of any type, (N, 1, H, H), to float32 of the same shape.
+        """Return grey values 0..255 of any type, (N, 1, H, H), as float32 of the same shape.
 
         A face cut to less than 48 pixels is compared with the middle of the mean face, wherever it was cut.
         """
@@ -54,10 +65,10 @@ class Normalisation(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Grey faces 0..255 (N, 1, 48, 48) to seven scores (N, 7); scaled to `input_size` where the network wants another.
+    """Grey faces 0..255 (N, 1, 48, 48) to logits (N, 7); scaled to `input_size` where the network wants another.
 
     A network that was trained on crops of `crop` pixels sees the centre of a whole face, and takes crops as they are.
-    `views` names what `predict` is to show it of each face when its numbers are measured.
+    `tta` names what `predict` shows it of each face when its numbers are measured.
     """
 
     def __init__(
@@ -67,71 +78,78 @@ class Classifier(nn.Module):
         *,
         input_size: int = IMAGE_SIZE,
         crop: int | None = None,
-        views: str = "one",
+        tta: str = "none",
     ) -> None:
         super().__init__()
         self.normalise = normalise
         self.network = network
         self.input_size = input_size
         self.crop = crop
-        self.views = views
+        self.tta = tta
 
     def prepared(self, images: Tensor) -> Tensor:
-        """What the network takes: float32 (N, 1, input_size, input_size)."""
+        """Return what the network takes: float32 (N, 1, input_size, input_size)."""
         faces: Tensor = self.normalise(centre(images, self.crop) if self.crop else images)
         if self.input_size != faces.shape[-1]:
             faces = F.interpolate(faces, size=(self.input_size,) * 2, mode="bilinear", align_corners=False)
         return faces.contiguous(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        scores: Tensor = self.network(self.prepared(images))
-        return scores  # (N, 7)
+        logits: Tensor = self.network(self.prepared(images))
+        return logits  # (N, 7)
 
 
 @torch.inference_mode()
 def predict(
-    classifier: nn.Module, images: Tensor, precision: torch.dtype, *, batch_size: int = 512, views: str = "one"
+    classifier: nn.Module, images: Tensor, precision: torch.dtype, *, batch_size: int = 512, tta: str = "none"
 ) -> Tensor:
-    """Scores in evaluation mode, float32 (N, 7), for uint8 (N, 1, 48, 48).
+    """Return logits in evaluation mode, float32 (N, 7), for uint8 (N, 1, 48, 48).
 
-    With more than one view (fer/models/views.py) a face's scores are the logarithms of its views' mean probabilities.
+    With test-time augmentation they are the logarithms of the mean probabilities.
     """
     classifier.eval()
     crop = getattr(classifier, "crop", None)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
-        scores = [
-            merged([classifier(view).float() for view in views_of(block, views, crop)])
+        logits = [
+            merged([classifier(seen).float() for seen in augmented(block, tta, crop)])
             for block in torch.split(images, batch_size)
         ]
-    return torch.cat(scores)  # (N, 7)
+    return torch.cat(logits)  # (N, 7)
 
 
-def merged(scores: list[Tensor]) -> Tensor:
-    """One view's scores as they are; of several (B, 7) each, the logarithm of the mean of their softmax."""
-    if len(scores) == 1:
-        return scores[0]
-    return torch.stack(scores).log_softmax(-1).logsumexp(0) - math.log(len(scores))  # (B, 7)
+def merged(logits: list[Tensor]) -> Tensor:
+    """Return one image's logits as they are; of several (B, 7) each, the logarithm of the mean of their softmax."""
+    if len(logits) == 1:
+        return logits[0]
+    return torch.stack(logits).log_softmax(-1).logsumexp(0) - math.log(len(logits))  # (B, 7)
 
 
 def save_classifier(path: Path, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
-    """`state` is a Classifier's state_dict; provenance holds at least what `load_classifier` reads."""
+    """Write a Classifier's state_dict; `provenance` holds at least the `config` that `load_classifier` reads."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     content = save(tensors, metadata={METADATA_KEY: json.dumps(provenance, sort_keys=True)})
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 
 def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
-    """The classifier in evaluation mode and its provenance. Raises WeightsError or FileNotFoundError."""
+    """Return the classifier in evaluation mode and its provenance. Raise WeightsError or FileNotFoundError.
+
+    Of the config it reads what decides the function alone, so that a file outlives new options of training.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             provenance = json.loads((file.metadata() or {})[METADATA_KEY])
             state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no dict)
-        normalise = Normalisation(per_image=provenance["normalise"] == "image")
-        network = build(provenance["model"], **provenance["network"])
-        seen = {"crop": provenance.get("crop"), "views": provenance.get("views", "one")}
-        classifier = Classifier(normalise, network, input_size=provenance["network"]["side"], **seen)
+        config = provenance["config"]
+        crop, size = config["augment"]["crop"], config["input_size"]
+        side = crop or IMAGE_SIZE if size == IMAGE_SIZE else size  # as RunConfig.side
+        classifier = Classifier(
+            Normalisation(per_image=config["normalise"] == "image"),
+            build(NETWORK.validate_python(config["network"]), side),
+            input_size=side, crop=crop, tta=config["tta"],
+        )  # fmt: skip
         classifier.load_state_dict(state)
-    except (SafetensorError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: not the weights of a system of this project ({error})") from None
     return classifier.to(memory_format=torch.channels_last).eval(), provenance

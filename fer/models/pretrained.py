@@ -5,48 +5,50 @@ Inception-ResNet-v1), so that weights load as they are. All of them take one gre
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from fer.config.network import Backbone
 from fer.models.inception import inception_resnet_v1
-from fer.models.plain import Layers, affine, initialised
+from fer.models.plain import affine, drop, initialised
+
+# The number of layers after which each stage ends, from the input on; stages freeze and unfreeze as wholes.
+STAGE_ENDS: dict[str, tuple[int, ...]] = {
+    "vgg11": (3, 6, 11, 16, 21),
+    "vgg16": (5, 10, 17, 24, 31),
+    "resnet50": (4, 5, 6, 7, 8),
+    "mobilenet_v2": (2, 4, 7, 14, 19),
+    "inception_resnet_v1": (3, 7, 8, 9, 10, 11),
+}
+CHANNELS = {"vgg11": 512, "vgg16": 512, "resnet50": 2048, "mobilenet_v2": 1280, "inception_resnet_v1": 1792}
 
 
-@dataclass(frozen=True)
-class Backbone:
-    """An architecture without its head.
-
-    Attributes:
-        build: a Sequential with random weights; with `v1_strides`, a ResNet in He et al.'s own variant.
-        stage_ends: units (layers in order) that end a stage; stages are frozen and thawed as wholes.
-        channels: of the last stage.
-        smallest: side of the smallest image that passes, in pixels.
-    """
-
-    build: Callable[..., nn.Sequential]
-    stage_ends: tuple[int, ...]
-    channels: int
-    smallest: int = 32
+def backbone(network: Backbone) -> nn.Sequential:
+    """Return the architecture without its head, with random weights: (N, 1, H, W) -> (N, CHANNELS, h, w)."""
+    if network.backbone == "inception_resnet_v1":
+        return inception_resnet_v1()
+    if network.backbone == "resnet50":
+        return resnet50(v1_strides=network.v1_strides)
+    return features_of(network.backbone)
 
 
 def torchvision_network(name: str) -> Any:
-    """One of torchvision's, with random weights."""
+    """Return one of torchvision's, with random weights."""
     import torchvision.models  # noqa: PLC0415 - two seconds in each process of a graph that mostly builds others
 
     return torchvision.models.get_model(name)
 
 
 def features_of(name: str) -> nn.Sequential:
-    """A VGG or MobileNet without its classifier; the first convolution takes one channel."""
+    """Return a VGG or MobileNet without its classifier."""
     return one_channel(nn.Sequential(OrderedDict(features=torchvision_network(name).get_submodule("features"))))
 
 
-def resnet50(*, v1_strides: bool = False) -> nn.Sequential:
-    """torchvision's ResNet-50 without its classifier.
+def resnet50(*, v1_strides: bool) -> nn.Sequential:
+    """Return torchvision's ResNet-50 without its classifier.
 
     torchvision's own (v1.5) halves the side in a stage's first 3x3 convolution; He et al.'s (v1) in the 1x1 before it.
     """
@@ -57,21 +59,12 @@ def resnet50(*, v1_strides: bool = False) -> nn.Sequential:
     return one_channel(nn.Sequential(children))
 
 
-def one_channel(backbone: nn.Sequential) -> nn.Sequential:
-    """The first convolution with one input channel: a grey image is the same in all three."""
-    first = next(module for module in backbone.modules() if isinstance(module, nn.Conv2d))
+def one_channel(network: nn.Sequential) -> nn.Sequential:
+    """Give the first convolution one input channel: a grey image is the same in all three."""
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
     first.in_channels = 1
     first.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))
-    return backbone
-
-
-BACKBONES: dict[str, Backbone] = {
-    "vgg11": Backbone(lambda: features_of("vgg11"), (3, 6, 11, 16, 21), 512),
-    "vgg16": Backbone(lambda: features_of("vgg16"), (5, 10, 17, 24, 31), 512),
-    "resnet50": Backbone(resnet50, (4, 5, 6, 7, 8), 2048),
-    "mobilenet_v2": Backbone(lambda: features_of("mobilenet_v2"), (2, 4, 7, 14, 19), 1280),
-    "inception_resnet_v1": Backbone(inception_resnet_v1, (3, 7, 8, 9, 10, 11), 1792, smallest=75),
-}
+    return network
 
 
 class Transferred(nn.Module):
@@ -80,25 +73,26 @@ class Transferred(nn.Module):
     Frozen stages are not trained and their batch normalisation keeps the pretrained statistics in training too.
     """
 
-    def __init__(self, architecture: str, layers: Layers, hidden: tuple[int, ...], *, v1_strides: bool = False) -> None:
+    def __init__(self, network: Backbone) -> None:
         super().__init__()
-        row = BACKBONES[architecture]
-        self.backbone = row.build(**({"v1_strides": True} if v1_strides else {}))
-        scores = affine(row.channels, hidden, layers, batch_norm=layers.batch_norm)
-        self.head = initialised(nn.Sequential(*([] if hidden else layers.drop()), *scores))
-        self.stage_ends = row.stage_ends
+        self.backbone = backbone(network)
+        dense = affine(
+            CHANNELS[network.backbone], network.hidden, batch_norm=network.batch_norm, dropout=network.dropout
+        )
+        self.head = initialised(nn.Sequential(*([] if network.hidden else drop(network.dropout)), *dense))
+        self.stage_ends = STAGE_ENDS[network.backbone]
         self.frozen = 0  # stages from the input on
 
     @property
     def stages(self) -> list[list[nn.Module]]:
-        """The backbone's layers, grouped, from the input on."""
+        """Return the backbone's layers by stage, from the input on."""
         children = list(self.backbone.children())
         units = list(children[0].children()) if len(children) == 1 else children
         starts = (0, *self.stage_ends[:-1])
         return [units[start:end] for start, end in zip(starts, self.stage_ends, strict=True)]
 
     def freeze(self, stages: int) -> None:
-        """Freezes so many stages from the input on and thaws the others."""
+        """Freeze so many stages from the input on and unfreeze the others."""
         self.frozen = min(stages, len(self.stage_ends))
         for place, stage in enumerate(self.stages):
             for layer in stage:
@@ -118,13 +112,13 @@ class Transferred(nn.Module):
         return maps.mean((2, 3))  # (N, C)
 
     def forward(self, images: Tensor) -> Tensor:
-        scores: Tensor = self.head(self.features(images))
-        return scores  # (N, 7)
+        logits: Tensor = self.head(self.features(images))
+        return logits  # (N, 7)
 
     def load_backbone(self, state: Mapping[str, Tensor]) -> None:
-        """Takes a whole public state dict; its tensors for layers that are not here are left.
+        """Take a whole public state dict; its tensors for layers that are not here are left.
 
-        Raises KeyError for a layer that the state lacks, RuntimeError for one of another shape.
+        Raise KeyError for a layer that the state lacks, RuntimeError for one of another shape.
         """
         wanted = self.backbone.state_dict()
         taken = {name: state[name] if name in state or not counter(name) else wanted[name] for name in wanted}
@@ -138,7 +132,7 @@ def counter(name: str) -> bool:
 
 @torch.no_grad()
 def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Batch normalisation's running statistics anew, as the mean over `batches`; weights stay.
+    """Take batch normalisation's running statistics anew, as the mean over `batches`; weights stay.
 
     For weights whose statistics come from other pictures than ours (Li et al. 2016, adaptive batch normalisation).
     """

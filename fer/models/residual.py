@@ -2,21 +2,41 @@
 
 from torch import Tensor, nn
 
-from fer.emotions import Emotion
-from fer.models.plain import Layers, initialised
+from fer.config.network import Resnet
+from fer.constants import Emotion
+from fer.models.plain import drop, initialised, widened
 
 REDUCTION = 16  # Hu et al. 2018, table 10
 
 
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: (N, inputs, H, W) -> (N, filters, H/stride, W/stride).
+def resnet(network: Resnet) -> nn.Sequential:
+    """Return a 3x3 stem with step one, so many basic blocks a stage, the mean over space, dropout, logits.
 
-    With `blur_pooling` a stride is a step of one, then a blur that keeps every other pixel.
+    (N, 1, side, side) -> (N, 7). Each stage but the first halves the side.
+    """
+    inputs = widened(network.filters[0], network.width)
+    stem = [nn.Conv2d(1, inputs, 3, padding=1, bias=False), nn.BatchNorm2d(inputs), nn.ReLU(inplace=True)]
+    blocks: list[nn.Module] = []
+    for stage, (count, filters) in enumerate(zip(network.blocks, network.filters, strict=True)):
+        wide = widened(filters, network.width)
+        for place in range(count):
+            dropped = network.stochastic_depth * (len(blocks) + 1) / sum(network.blocks)
+            blocks.append(BasicBlock(inputs, wide, 2 if stage and place == 0 else 1, network, dropped=dropped))
+            inputs = wide
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), *drop(network.dropout), nn.Linear(inputs, len(Emotion))]
+    return initialised(nn.Sequential(*stem, *blocks, *head))
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut: (N, inputs, H, W) -> (N, filters, H/stride, W/stride).
+
+    With `blur_pooling` a stride is a step of one, then a blur that keeps every other pixel. `dropped` is stochastic
+    depth's probability for this block.
     """
 
-    def __init__(self, inputs: int, filters: int, stride: int, layers: Layers, *, dropped: float) -> None:
+    def __init__(self, inputs: int, filters: int, stride: int, network: Resnet, *, dropped: float) -> None:
         super().__init__()
-        blurred = layers.blur_pooling and stride > 1
+        blurred = network.blur_pooling and stride > 1
         step = 1 if blurred else stride
         self.residual = nn.Sequential(
             nn.Conv2d(inputs, filters, 3, step, padding=1, bias=False),
@@ -25,7 +45,7 @@ class BasicBlock(nn.Module):
             *([BlurPool2d()] if blurred else []),
             nn.Conv2d(filters, filters, 3, padding=1, bias=False),
             nn.BatchNorm2d(filters),
-            *branch_end(filters, layers, dropped),
+            *branch_end(filters, squeeze_excitation=network.squeeze_excitation, dropped=dropped),
         )
         projection = [nn.Conv2d(inputs, filters, 1, step, bias=False), nn.BatchNorm2d(filters)]
         changed = stride > 1 or inputs != filters
@@ -37,13 +57,13 @@ class BasicBlock(nn.Module):
         return result
 
 
-def branch_end(filters: int, layers: Layers, dropped: float) -> list[nn.Module]:
-    """Squeeze and excitation (Hu et al. 2018), then stochastic depth (Huang et al. 2016), where asked for."""
-    if not (layers.squeeze_excitation or dropped):
+def branch_end(filters: int, *, squeeze_excitation: bool, dropped: float) -> list[nn.Module]:
+    """Return squeeze and excitation (Hu et al. 2018), then stochastic depth (Huang et al. 2016), where asked for."""
+    if not (squeeze_excitation or dropped):
         return []
     from torchvision.ops import SqueezeExcitation, StochasticDepth  # noqa: PLC0415 - as in fer/models/pretrained.py
 
-    gates = [SqueezeExcitation(filters, max(4, filters // REDUCTION))] if layers.squeeze_excitation else []
+    gates = [SqueezeExcitation(filters, max(4, filters // REDUCTION))] if squeeze_excitation else []
     return [*gates, *([StochasticDepth(dropped, "row")] if dropped else [])]
 
 
@@ -56,22 +76,3 @@ class BlurPool2d(nn.Sequential):
 
     def __init__(self) -> None:
         super().__init__(nn.AvgPool2d(2, 1, padding=1, count_include_pad=False), nn.AvgPool2d(2, 2))
-
-
-def residual(layers: Layers, _side: int, *, blocks: tuple[int, ...], filters: tuple[int, ...]) -> nn.Sequential:
-    """A 3x3 stem with step one, so many basic blocks a stage, the mean over space, dropout, seven scores.
-
-    (N, 1, side, side) -> (N, 7). Each stage but the first halves the side.
-    """
-    inputs = layers.filters(filters[0])
-    stem = [nn.Conv2d(1, inputs, 3, padding=1, bias=False), nn.BatchNorm2d(inputs), nn.ReLU(inplace=True)]
-    stages: list[nn.Module] = []
-    depth = sum(blocks)
-    for stage, (count, wide) in enumerate(zip(blocks, map(layers.filters, filters), strict=True)):
-        for place in range(count):
-            stride = 2 if stage and place == 0 else 1
-            dropped = layers.stochastic_depth * (len(stages) + 1) / depth
-            stages.append(BasicBlock(inputs, wide, stride, layers, dropped=dropped))
-            inputs = wide
-    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), *layers.drop(), nn.Linear(inputs, len(Emotion))]
-    return initialised(nn.Sequential(*stem, *stages, *head))

@@ -3,40 +3,40 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer.data.batches import Batch, TrainingSet, batch_count, training_batches
-from fer.determinism import derived_seed
-from fer.emotions import Split
+from fer.config.run import RunConfig
+from fer.constants import Split
 from fer.errors import UserError
 from fer.models.classifier import predict
-from fer.recipe import Recipe
-from fer.training.averaging import Average
-from fer.training.checkpoint import Checkpoint
+from fer.training.batches import Batch, TrainingSet, batch_count, training_batches
+from fer.training.distributed import for_mean_gradient, gathered, replicated, shard
+from fer.training.ema import Ema
 from fer.training.losses import Loss
-from fer.training.optimisers import build_optimiser, set_rate
-from fer.training.schedule import rate_at
-from fer.training.sharpness import climbed
-from fer.training.team import for_mean_gradient, gathered, own_part, replicated
+from fer.training.optimizers import build_optimizer, set_lr
+from fer.training.sam import climbed
+from fer.training.schedule import lr_at
+from fer.training.seeds import derived_seed
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a run's history: losses in nats, accuracies in [0, 1]; the rate is that of the last step."""
+    """One line of a run's history: losses in nats, accuracies in [0, 1]; lr is the last step's."""
 
     epoch: int
-    learning_rate: float
+    lr: float
     train_loss: float
     train_accuracy: float
     validation_loss: float
     validation_accuracy: float
 
     def better_than(self, other: "Epoch | None", select_by: str) -> bool:
-        """Strictly better on the validation split, so that of equals the earliest is kept."""
+        """Whether it is strictly better on PublicTest, so that of equals the earliest is kept."""
         if other is None:
             return True
         if select_by == "loss":
@@ -53,20 +53,34 @@ class Run:
     best_state: dict[str, Tensor] = field(default_factory=dict)
 
     def add(self, epoch: Epoch, classifier: nn.Module, select_by: str) -> None:
-        """One more line of the history; where it is the best one, its weights are copied."""
+        """Add a line to the history; copy the weights where it is the best one."""
         self.history.append(epoch)
         if epoch.better_than(self.best, select_by):
             self.best = epoch
             self.best_state = {name: tensor.detach().clone() for name, tensor in classifier.state_dict().items()}
 
-    def ended(self, recipe: Recipe) -> bool:
-        """All epochs done, or none of the last `patience` was better than the best."""
+    def ended(self, config: RunConfig) -> bool:
+        """Whether all epochs are done, or none of the last `patience` was better than the best."""
         done = len(self.history)
         waited = done - self.best.epoch if self.best else 0
-        return done >= recipe.epochs or (recipe.patience is not None and waited >= recipe.patience)
+        return done >= config.epochs or (config.patience is not None and waited >= config.patience)
 
 
-Progress = Callable[[int, float, Epoch | None], None]
+class Checkpoint(Protocol):
+    """What an interrupted run continues from (fer/orchestration/checkpoint.py)."""
+
+    @property
+    def kept(self) -> Path:
+        """Return a folder for weights that outlive an interruption."""
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Remember the state after an epoch."""
+
+    def load(self) -> dict[str, Any] | None:
+        """Return the last state, None for a fresh run."""
+
+
+Progress = Callable[[int, float, Epoch | None], None]  # epochs done, share of the next one, an epoch's line at its end
 Keep = Callable[[int, dict[str, Tensor]], None]
 
 
@@ -74,29 +88,29 @@ def nothing(*_: Any) -> None:
     pass
 
 
-def learning_rate(recipe: Recipe, history: list[Epoch]) -> float:
-    """The next epoch's, without a schedule: decayed with each epoch and, with `reduce_on_plateau`, with each plateau.
+def epoch_lr(config: RunConfig, history: list[Epoch]) -> float:
+    """Return the next epoch's, without a schedule: decayed with each epoch and with each plateau.
 
     A plateau is `plateau_patience` epochs without a better one and one more, as torch's ReduceLROnPlateau counts. From
     the history alone, so that an interrupted run needs no scheduler's state.
     """
-    rate = recipe.learning_rate * recipe.learning_rate_decay ** len(history)
-    if recipe.reduce_on_plateau is None:
-        return rate
+    lr = config.lr * config.lr_decay ** len(history)
+    if config.plateau_factor is None:
+        return lr
     best, waited = None, 0
     for epoch in history:
-        best, waited = (epoch, 0) if epoch.better_than(best, recipe.select_by) else (best, waited + 1)
-        if waited > recipe.plateau_patience:
-            rate, waited = rate * recipe.reduce_on_plateau, 0
-    return rate
+        best, waited = (epoch, 0) if epoch.better_than(best, config.select_by) else (best, waited + 1)
+        if waited > config.plateau_patience:
+            lr, waited = lr * config.plateau_factor, 0
+    return lr
 
 
-def step_rates(recipe: Recipe, history: list[Epoch], steps: int) -> list[float]:
-    """The rate of each of the next epoch's `steps`."""
-    if recipe.schedule:
-        first = len(history) * steps
-        return [rate_at(recipe, first + step, steps) for step in range(steps)]
-    return [learning_rate(recipe, history)] * steps
+def step_lrs(config: RunConfig, history: list[Epoch], steps: int) -> list[float]:
+    """Return the learning rate of each of the next epoch's `steps`."""
+    if config.schedule.shape == "none":
+        return [epoch_lr(config, history)] * steps
+    first = len(history) * steps
+    return [lr_at(config, first + step, steps) for step in range(steps)]
 
 
 def train(
@@ -105,7 +119,7 @@ def train(
     validation: TrainingSet,
     *,
     loss: Loss,
-    recipe: Recipe,
+    config: RunConfig,
     seed: int,
     precision: torch.dtype,
     checkpoint: Checkpoint,
@@ -113,51 +127,49 @@ def train(
     before_epoch: Callable[[int], None] = nothing,
     keep: Keep = nothing,
 ) -> Run:
-    """Trains `classifier` and returns the run; continues from the checkpoint where there is one.
+    """Train `classifier` and return the run; continue from the checkpoint where there is one.
 
     An epoch is a function of the state before it, the seed and its number alone: nothing else is carried over, so a
     run that was interrupted ends in the same bytes as one that was not. `validation` selects the epoch and must be
-    PublicTest: a ValueError keeps every other split out. With `recipe.ema` the average of the weights is what is
-    validated and kept. Raises UserError for a training that diverges.
+    PublicTest: a ValueError keeps every other split out. With `config.ema` the average of the weights is what is
+    validated and kept. Raise UserError for a training that diverges.
 
     Args:
-        before_epoch: told the number of the epoch (from 0) that begins; thaws layers.
-        keep: given the epochs done and the weights, every `recipe.keep_every` epochs.
+        before_epoch: called with the number of the epoch (from 0) that begins; unfreezes layers.
+        keep: called with the epochs done and the weights, every `config.keep_every` epochs.
     """
     if (training.split, validation.split) != (Split.training, Split.public_test):
         asked = f"training on {training.split}, selecting on {validation.split}"
         raise ValueError(f"{asked}: only Training trains, only PublicTest selects")
-    optimiser = build_optimiser(recipe, classifier)
-    average = Average(classifier, recipe.ema) if recipe.ema else None
-    judged = average.network if average else classifier
-    run = restore(checkpoint, classifier, optimiser, average)
-    steps = batch_count(len(training), recipe.batch_size)
-    while not run.ended(recipe):
+    optimizer = build_optimizer(config, classifier)
+    ema = Ema(classifier, config.ema) if config.ema else None
+    judged = ema.network if ema else classifier
+    run = restore(checkpoint, classifier, optimizer, ema)
+    steps = batch_count(len(training), config.batch_size)
+    while not run.ended(config):
         number = len(run.history)
-        rates = step_rates(recipe, run.history, steps)
+        lrs = step_lrs(config, run.history, steps)
         before_epoch(number)
         torch.manual_seed(derived_seed(seed, "layers", number))
         train_loss, train_accuracy = train_epoch(
             classifier,
-            training_batches(training, recipe, seed=seed, epoch=number),
+            training_batches(training, config, seed=seed, epoch=number),
             loss=loss,
-            optimiser=optimiser,
-            rates=rates,
-            rho=recipe.sam,
-            average=average,
+            optimizer=optimizer,
+            lrs=lrs,
+            rho=config.sam,
+            ema=ema,
             precision=precision,
             progress=lambda faces, done=number: progress(done, faces / len(training), None),  # type: ignore[misc]
         )
         if not math.isfinite(train_loss):
-            raise UserError(
-                f"epoch {number + 1}: the loss is not finite; a lower learning_rate than {max(rates):.3g} may help"
-            )
+            raise UserError(f"epoch {number + 1}: the loss is not finite; a lower lr than {max(lrs):.3g} may help")
         validation_loss, validation_accuracy = validate(judged, validation, precision)
-        epoch = Epoch(number + 1, rates[-1], train_loss, train_accuracy, validation_loss, validation_accuracy)
-        run.add(epoch, judged, recipe.select_by)
-        if recipe.keep_every and epoch.epoch % recipe.keep_every == 0:
+        epoch = Epoch(number + 1, lrs[-1], train_loss, train_accuracy, validation_loss, validation_accuracy)
+        run.add(epoch, judged, config.select_by)
+        if config.keep_every and epoch.epoch % config.keep_every == 0:
             keep(epoch.epoch, judged.state_dict())
-        checkpoint.save(snapshot(run, classifier, optimiser, average))
+        checkpoint.save(snapshot(run, classifier, optimizer, ema))
         progress(number + 1, 0.0, epoch)
     return run
 
@@ -167,33 +179,32 @@ def train_epoch(
     batches: Iterable[Batch],
     *,
     loss: Loss,
-    optimiser: torch.optim.Optimizer,
-    rates: list[float],
+    optimizer: torch.optim.Optimizer,
+    lrs: list[float],
     rho: float | None,
-    average: Average | None,
+    ema: Ema | None,
     precision: torch.dtype,
     progress: Callable[[int], None],
 ) -> tuple[float, float]:
-    """Mean loss and accuracy over the epoch's batches, from the same forward passes that trained.
+    """Train on the batches; return their mean loss and accuracy, from the same forward passes.
 
-    Both are summed on the device and read once: nothing waits for the device inside the epoch. `progress` is told the
-    faces seen so far. `rates` has the learning rate of each batch; with `rho` the gradient is taken on the slope above
-    the weights (fer/training/sharpness.py); `average` follows them.
+    Both are summed on the device and read once: nothing waits for the device inside the epoch. `progress` is called
+    with the faces seen so far. `lrs` has the learning rate of each batch, `rho` is SAM's.
     """
     network = replicated(classifier).train()
     sums: list[Tensor] = []
     faces = 0
-    for rate, batch in zip(rates, batches, strict=True):
-        set_rate(optimiser, rate)
-        scores, value = gradient(network, batch, loss=loss, precision=precision)
+    for lr, batch in zip(lrs, batches, strict=True):
+        set_lr(optimizer, lr)
+        logits, value = gradient(network, batch, loss=loss, precision=precision)
         if rho:
             with climbed(classifier, rho):
                 gradient(network, batch, loss=loss, precision=precision)
-        optimiser.step()
-        if average:
-            average.update(classifier)
+        optimizer.step()
+        if ema:
+            ema.update(classifier)
         size = len(batch.labels)
-        sums.append(torch.stack([value.double() * size, right_answers(scores, batch)]))
+        sums.append(torch.stack([value.double() * size, right_answers(logits, batch)]))
         faces += size
         progress(faces)
     total_loss, total_right = torch.stack(sums).sum(0).tolist()
@@ -201,19 +212,19 @@ def train_epoch(
 
 
 def gradient(network: nn.Module, batch: Batch, *, loss: Loss, precision: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Leaves the batch's gradient in the parameters; its scores (B, 7) and its loss, both detached."""
+    """Leave the batch's gradient in the parameters; return its logits (B, 7) and its loss, both detached."""
     with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
-        scores = network(own_part(batch.images))
-    scores = gathered(scores.float(), len(batch.labels))  # (B, 7)
-    value = loss(scores, batch)
+        logits = network(shard(batch.images))
+    logits = gathered(logits.float(), len(batch.labels))  # (B, 7)
+    value = loss(logits, batch)
     network.zero_grad(set_to_none=True)
     for_mean_gradient(value).backward()  # type: ignore[no-untyped-call]
-    return scores.detach(), value.detach()
+    return logits.detach(), value.detach()
 
 
-def right_answers(scores: Tensor, batch: Batch) -> Tensor:
-    """How many faces are named right, float64 (); of a mixed image each label counts with its face's share."""
-    named = scores.argmax(1)
+def right_answers(logits: Tensor, batch: Batch) -> Tensor:
+    """Return how many faces are named right, float64 (); of a mixed image each label counts with its face's share."""
+    named = logits.argmax(1)
     right = (named == batch.labels).sum().double()
     if batch.partner is None:
         return right
@@ -222,36 +233,32 @@ def right_answers(scores: Tensor, batch: Batch) -> Tensor:
 
 @torch.inference_mode()
 def validate(classifier: nn.Module, faces: TrainingSet, precision: torch.dtype) -> tuple[float, float]:
-    """Cross-entropy in nats and accuracy over a whole split."""
-    scores = gathered(predict(classifier, own_part(faces.images), precision), len(faces))
-    loss = F.cross_entropy(scores, faces.labels)
-    accuracy = (scores.argmax(1) == faces.labels).double().mean()
+    """Return cross-entropy in nats and accuracy over a whole split."""
+    logits = gathered(predict(classifier, shard(faces.images), precision), len(faces))
+    loss = F.cross_entropy(logits, faces.labels)
+    accuracy = (logits.argmax(1) == faces.labels).double().mean()
     return loss.item(), accuracy.item()
 
 
-def snapshot(
-    run: Run, classifier: nn.Module, optimiser: torch.optim.Optimizer, average: Average | None
-) -> dict[str, Any]:
+def snapshot(run: Run, classifier: nn.Module, optimizer: torch.optim.Optimizer, ema: Ema | None) -> dict[str, Any]:
     return {
         "classifier": classifier.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "average": average.state_dict() if average else None,
+        "optimizer": optimizer.state_dict(),
+        "ema": ema.state_dict() if ema else None,
         "history": [vars(epoch) for epoch in run.history],
         "best": vars(run.best) if run.best else None,
         "best_state": run.best_state,
     }
 
 
-def restore(
-    checkpoint: Checkpoint, classifier: nn.Module, optimiser: torch.optim.Optimizer, average: Average | None
-) -> Run:
-    """A fresh run, or the checkpoint's with its state put into the classifier, the optimiser and the average."""
+def restore(checkpoint: Checkpoint, classifier: nn.Module, optimizer: torch.optim.Optimizer, ema: Ema | None) -> Run:
+    """Return a fresh run, or the checkpoint's with its state put into the classifier, the optimizer and the EMA."""
     state = checkpoint.load()
     if state is None:
         return Run()
     classifier.load_state_dict(state["classifier"])
-    optimiser.load_state_dict(state["optimiser"])
-    if average:
-        average.load_state_dict(state["average"])
+    optimizer.load_state_dict(state["optimizer"])
+    if ema:
+        ema.load_state_dict(state["ema"])
     best = Epoch(**state["best"]) if state["best"] else None
     return Run([Epoch(**epoch) for epoch in state["history"]], best, state["best_state"])

@@ -1,4 +1,4 @@
-"""What a training minimises: a function of scores (B, 7) and the batch that they belong to."""
+"""What a training minimises: a function of logits (B, 7) and the batch that they belong to."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer.data.batches import Batch, DeviceFaces
-from fer.emotions import Emotion
+from fer.constants import Emotion
 from fer.models.classifier import predict
+from fer.training.batches import Batch, DeviceFaces
 
 Loss = Callable[[Tensor, Batch], Tensor]
 
@@ -24,8 +24,8 @@ class CrossEntropy:
         self.weights = weights  # float32 (7,)
         self.label_smoothing = label_smoothing
 
-    def __call__(self, scores: Tensor, batch: Batch) -> Tensor:
-        return F.cross_entropy(scores, batch.labels, self.weights, label_smoothing=self.label_smoothing)
+    def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
+        return F.cross_entropy(logits, batch.labels, self.weights, label_smoothing=self.label_smoothing)
 
 
 cross_entropy = CrossEntropy()
@@ -40,14 +40,14 @@ class Mixed:
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
 
-    def __call__(self, scores: Tensor, batch: Batch) -> Tensor:
+    def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
         if batch.partner is None:
-            return self.loss(scores, batch)
-        return batch.share * self.loss(scores, batch) + (1 - batch.share) * self.loss(scores, batch.partners)
+            return self.loss(logits, batch)
+        return batch.share * self.loss(logits, batch) + (1 - batch.share) * self.loss(logits, batch.partners)
 
 
 def balanced_weights(labels: Tensor) -> Tensor:
-    """N / (classes * N_class), as scikit-learn's `balanced`: every class weighs the same in sum.
+    """Return N / (classes * N_class), as scikit-learn's `balanced`: every class weighs the same in sum.
 
     `labels` int64 (N,) -> float32 (7,); 0 for a class without a face, classes that occur are the ones counted.
     """
@@ -60,24 +60,24 @@ class SelfDistillation:
 
     The report has no temperature (T = 1); with one, both distributions are softened by it and T^2 keeps the
     gradient's size (Hinton et al. 2015). A teacher that sees the same faces in every epoch, as they are or mirrored,
-    says the same each time: its scores for both are computed once.
+    says the same each time: its logits for both are computed once.
     """
 
     def __init__(
-        self, teacher_scores: Tensor, *, alpha: float, temperature: float, label_loss: Loss = cross_entropy
+        self, teacher_logits: Tensor, *, alpha: float, temperature: float, label_loss: Loss = cross_entropy
     ) -> None:
         self.label_loss = label_loss
         self.alpha = alpha
         self.temperature = temperature
-        self.log_soft = F.log_softmax(teacher_scores / temperature, dim=-1)  # (2, N, 7)
+        self.log_soft = F.log_softmax(teacher_logits / temperature, dim=-1)  # (2, N, 7)
 
-    def __call__(self, scores: Tensor, batch: Batch) -> Tensor:
+    def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
         soft = self.log_soft[batch.mirrored.long(), batch.index]  # (B, 7)
-        student = F.log_softmax(scores / self.temperature, dim=-1)  # (B, 7)
+        student = F.log_softmax(logits / self.temperature, dim=-1)  # (B, 7)
         divergence = F.kl_div(student, soft, reduction="batchmean", log_target=True)
-        return self.alpha * self.label_loss(scores, batch) + (1 - self.alpha) * self.temperature**2 * divergence
+        return self.alpha * self.label_loss(logits, batch) + (1 - self.alpha) * self.temperature**2 * divergence
 
 
-def teacher_scores(teacher: nn.Module, faces: DeviceFaces, precision: torch.dtype) -> Tensor:
-    """The teacher's scores for every face as it is and mirrored, float32 (2, N, 7)."""
+def teacher_logits(teacher: nn.Module, faces: DeviceFaces, precision: torch.dtype) -> Tensor:
+    """Return the teacher's logits for every face as it is and mirrored, float32 (2, N, 7)."""
     return torch.stack([predict(teacher, images, precision) for images in (faces.images, faces.images.flip(-1))])

@@ -1,40 +1,35 @@
-"""The learning rate of each step, from the recipe and the step's number alone: a run that goes on needs no state."""
+"""The learning rate of each step, from the run's config and the step's number alone: to continue needs no state."""
 
 import math
 
-from fer.recipe import Recipe
+from fer.config.run import RunConfig
 
 # Smith and Topin 2019, with the shares that torch.optim.lr_scheduler.OneCycleLR and fastai have.
 FIRST = 1 / 25
 LAST = FIRST / 1e4
 
 
-def rate_at(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """The rate of `step` (from 0) under `recipe.schedule`, from `recipe.learning_rate` as the highest.
+def lr_at(config: RunConfig, step: int, steps_per_epoch: int) -> float:
+    """Return the learning rate of `step` (from 0) under the config's schedule, its `lr` being the highest.
 
     linear, cosine (Loshchilov and Hutter 2017, without restarts) and constant: the rate rises in a line over the
     warm-up (Goyal et al. 2017), so that its last step has the highest, then falls to `final` of it at the last step.
     one_cycle: a cosine up from 1/25 over the warm-up and one down to 1/250,000.
-
-    Raises:
-        ValueError: the recipe has no schedule.
     """
-    schedule = recipe.schedule
-    if schedule is None:
-        raise ValueError("the recipe has no schedule")
-    steps = recipe.epochs * steps_per_epoch
-    warm_up = round(min(schedule.warm_up, recipe.epochs / 2) * steps_per_epoch)
+    schedule = config.schedule
+    steps = config.epochs * steps_per_epoch
+    warm_up = round(min(schedule.warm_up, config.epochs / 2) * steps_per_epoch)
     if schedule.shape == "one_cycle":
-        return recipe.learning_rate * one_cycle(step, warm_up, steps)
+        return config.lr * one_cycle(step, warm_up, steps)
     if step < warm_up:
-        return recipe.learning_rate * (step + 1) / warm_up
+        return config.lr * (step + 1) / warm_up
     done = progress(step, warm_up, steps)
     left = {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[schedule.shape]
-    return recipe.learning_rate * (left if schedule.shape == "constant" else between(schedule.final, 1.0, left))
+    return config.lr * (left if schedule.shape == "constant" else between(schedule.final, 1.0, left))
 
 
 def one_cycle(step: int, warm_up: int, steps: int) -> float:
-    """The share of the highest rate; the peak is the warm-up's last step."""
+    """Return the share of the highest rate; the peak is the warm-up's last step."""
     peak = max(0, warm_up - 1)
     if step < peak:
         return between(1.0, FIRST, (1 + math.cos(math.pi * step / peak)) / 2)
@@ -42,7 +37,7 @@ def one_cycle(step: int, warm_up: int, steps: int) -> float:
 
 
 def progress(step: int, first: int, steps: int) -> float:
-    """How much of the way from step `first` to the last one is done, 0 to 1."""
+    """Return how much of the way from step `first` to the last one is done, 0 to 1."""
     return (step - first) / max(1, steps - 1 - first)
 
 

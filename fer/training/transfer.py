@@ -1,7 +1,6 @@
-"""Transfer: starting from pretrained weights, freezing and thawing, and features that are computed once."""
+"""Transfer: starting from pretrained weights, freezing and unfreezing, and features that are computed once."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +8,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from fer.data.batches import DeviceFaces, DeviceFeatures
-from fer.determinism import derived_seed, describe_device
-from fer.files import locked, replacing
-from fer.models.classifier import Classifier, Normalisation
+from fer.config.run import RunConfig
+from fer.errors import UserError
+from fer.files import atomic_write, file_lock
+from fer.models.classifier import METADATA_KEY, Classifier, load_classifier
+from fer.models.device import describe_device
 from fer.models.pretrained import Transferred, estimate_statistics
-from fer.models.weights import WEIGHTS, Loaded, MissingWeightsError, load
-from fer.models.zoo import build
-from fer.recipe import Recipe
+from fer.models.weights import read_backbone, read_metadata
+from fer.training.batches import DeviceFaces, DeviceFeatures
+from fer.training.seeds import derived_seed
 
 HEAD = "network.head."
 FEATURES = Path(".features")  # git-ignored; what stands there can be deleted at any time
@@ -25,57 +25,53 @@ STATISTICS_FACES = 2560
 STATISTICS_BATCH = 128
 
 
-@dataclass(frozen=True)
-class Pretrained:
-    """A row of fer/models/weights.py, where its file may lie, and whether a run without it makes sense."""
+def start_from(path: Path, classifier: Classifier, config: RunConfig) -> None:
+    """Put a file's weights into a fresh classifier: a public backbone's, or those that this project trained.
 
-    name: str
-    folder: Path | None
-    required: bool
-
-    def load(self) -> Loaded | None:
-        """None where the weights are not at hand and not required. Raises UserError."""
-        try:
-            return load(self.name, self.folder, download=self.required)
-        except MissingWeightsError:
-            if self.required:
-                raise
-            return None
-
-
-def start_from(pretrained: Pretrained, model: str, network: dict[str, Any]) -> tuple[Classifier, dict[str, Any]]:
-    """A classifier whose backbone has the pretrained weights, with their normalisation; and what to say of it.
-
-    `network` is what `build` takes beside the model's name. Raises UserError for weights that are not to be had.
+    Raise UserError for a file that is neither, or does not fit the config.
     """
-    row, loaded = WEIGHTS[pretrained.name], pretrained.load()
-    if loaded and loaded.v1_strides:
-        network = network | {"v1_strides": True}
-    transferred = build(model, **network)
-    assert isinstance(transferred, Transferred)
-    if loaded:
-        transferred.load_backbone(loaded.state)
-    normalise = Normalisation(row.mean, row.std)
-    facts = {
-        "network": network,
-        "starts_from": row.trained_on if loaded else "random",
-        "weights": pretrained.name if loaded else f"{pretrained.name} is not at hand: random initialisation",
-        "weights_sha256": loaded.sha256 if loaded else None,
-        "normalise": f"{row.mean:g}, {row.std:g}",
-    }
-    return Classifier(normalise, transferred, input_size=network["side"]), facts
+    if METADATA_KEY in read_metadata(path):
+        start_from_own(path, classifier, config)
+    elif config.network.type == "backbone":
+        assert isinstance(classifier.network, Transferred)
+        try:
+            classifier.network.load_backbone(read_backbone(path, config.network.backbone))
+        except (KeyError, RuntimeError) as error:
+            raise UserError(f"{path}: not the weights of {config.network.backbone} ({error})") from None
+    else:
+        raise UserError(
+            f"{path}: not trained by this project; only a network of type backbone starts from public weights"
+        )
 
 
-def thaw(network: nn.Module, recipe: Recipe, epoch: int) -> None:
-    """Leaves `trainable_stages` trainable (null: all), one more every `unfreeze_every` epochs; `epoch` from 0."""
-    if not isinstance(network, Transferred) or recipe.trainable_stages is None:
+def start_from_own(path: Path, classifier: Classifier, config: RunConfig) -> None:
+    """Take all of another training's tensors, its normalisation's too, but the last affine layer's."""
+    source, provenance = load_classifier(path)
+    given = provenance["config"]
+    for option, wanted in (("network", config.network.model_dump(mode="json")), ("normalise", config.normalise)):
+        if given[option] != wanted:
+            raise UserError(
+                f"{path}: trained with {option}={given[option]}; the system has {wanted}, it must be the same"
+            )
+    *_, last = (name for name, layer in classifier.named_modules() if isinstance(layer, nn.Linear))
+    fresh = {name: tensor for name, tensor in classifier.state_dict().items() if name.startswith(f"{last}.")}
+    try:
+        classifier.load_state_dict(source.state_dict() | fresh)
+    except RuntimeError as error:
+        raise UserError(f"{path}: trained on images of another size ({error})") from None
+
+
+def unfreeze(network: nn.Module, config: RunConfig, epoch: int) -> None:
+    """Leave `trainable_stages` trainable (null: all), one more every `unfreeze_every` epochs; `epoch` from 0."""
+    transfer = config.transfer
+    if not isinstance(network, Transferred) or transfer.trainable_stages is None:
         return
-    steps = epoch // recipe.unfreeze_every if recipe.unfreeze_every else 0
-    network.freeze(max(0, len(network.stages) - recipe.trainable_stages - steps))
+    steps = epoch // transfer.unfreeze_every if transfer.unfreeze_every else 0
+    network.freeze(max(0, len(network.stages) - transfer.trainable_stages - steps))
 
 
 def adapt(classifier: Classifier, training: DeviceFaces) -> None:
-    """Batch normalisation's statistics anew on Training faces, the same ones for every seed."""
+    """Take batch normalisation's statistics anew on Training faces, the same ones for every seed."""
     generator = torch.Generator().manual_seed(derived_seed("statistics"))
     chosen = torch.randperm(len(training), generator=generator)[:STATISTICS_FACES].to(training.labels.device)
     batches = [part for part in torch.split(chosen, STATISTICS_BATCH) if len(part) > 1]
@@ -86,7 +82,7 @@ def adapt(classifier: Classifier, training: DeviceFaces) -> None:
 def feature_sets(
     classifier: Classifier, training: DeviceFaces, validation: DeviceFaces, *, mirrored: bool, precision: torch.dtype
 ) -> tuple[DeviceFeatures, DeviceFeatures]:
-    """Both splits as the frozen backbone sees them; with `mirrored`, Training's mirror images as well."""
+    """Return both splits as the frozen backbone sees them; with `mirrored`, Training's mirror images as well."""
     views = [training.images, training.images.flip(-1)] if mirrored else [training.images]
     of_training = torch.stack([features(classifier, images, precision) for images in views])  # (1 or 2, N, C)
     of_validation = features(classifier, validation.images, precision)[None]  # (1, N, C)
@@ -97,7 +93,7 @@ def feature_sets(
 
 
 def features(classifier: Classifier, images: Tensor, precision: torch.dtype) -> Tensor:
-    """The backbone's features, float32 (N, C), of uint8 (N, 1, 48, 48); kept on disk for the next run that asks.
+    """Return the backbone's features, float32 (N, C), of uint8 (N, 1, 48, 48); they stay on disk for the next run.
 
     What they depend on names the file: the weights, the images, the input size, precision, device and torch's version.
     """
@@ -107,9 +103,9 @@ def features(classifier: Classifier, images: Tensor, precision: torch.dtype) -> 
         torch.__version__,
     )
     path = FEATURES / f"{digest(classifier, *parts)}.safetensors"
-    with locked(path.with_suffix(".lock")):  # seeds side by side ask for the same ones
+    with file_lock(path.with_suffix(".lock")):  # seeds side by side ask for the same ones
         if not path.exists():
-            with replacing(path) as temporary:
+            with atomic_write(path) as temporary:
                 save_file({"features": compute_features(classifier, images, precision).cpu()}, temporary)
         return load_file(path)["features"].to(images.device)
 
@@ -124,7 +120,7 @@ def compute_features(classifier: Classifier, images: Tensor, precision: torch.dt
 
 
 def digest(classifier: Classifier, *parts: Any) -> str:
-    """Hexadecimal hash of the normalisation's and the backbone's tensors and of `parts`."""
+    """Return the hexadecimal hash of the normalisation's and the backbone's tensors and of `parts`."""
     result = hashlib.sha256()
     for name, tensor in classifier.state_dict().items():
         if not name.startswith(HEAD):

@@ -1,10 +1,15 @@
 """`python -m fer app`: the real page in headless Chromium, and what it shows without a browser."""
 
+import base64
 import io
 import json
 import os
 import re
+import signal
 import socket
+import stat
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,16 +21,18 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from fer.app import CHECKOUT
 from fer.app import page as page_module
-from fer.app.emoji import draw_emoji
+from fer.app.emoji import EMOJI, draw_emoji
 from fer.app.faces import load_detector
 from fer.app.page import Looker, build_page, from_data_uri, serve
 from fer.app.recogniser import load_recogniser
-from fer.code import ROOT
-from fer.emotions import EMOJI, EMOTION_NAMES, Emotion
+from fer.app.surroundings import prepared_for_gradio
+from fer.cli.photos import DEFAULT_MODEL
+from fer.constants import EMOTION_NAMES, Emotion
 from fer.errors import UserError
 from tests.app.browser import open_browser
-from tests.app.drawn import drawn_photo, save
+from tests.app.synthetic import save, synthetic_photo
 from tests.app.test_photos import bomb
 
 PATIENCE = 60  # seconds; a busy machine takes many
@@ -33,16 +40,15 @@ PATIENCE = 60  # seconds; a busy machine takes many
 
 @pytest.fixture(scope="module")
 def look() -> Looker:
-    os.chdir(ROOT)
-    recogniser = load_recogniser("cs231n_student", datasets=("fer2013",), device="cpu")
-    return Looker(recogniser, load_detector(None))
+    return Looker(load_recogniser(DEFAULT_MODEL, device="cpu"), load_detector([]))
 
 
 @pytest.fixture(scope="module")
 def address(look: Looker) -> Iterator[str]:
-    page = build_page(look.recogniser, look.detector)
-    yield serve(page, host="127.0.0.1", port=free_port())
-    page.close()
+    with prepared_for_gradio():
+        page = build_page(look.recogniser, look.detector)
+        yield serve(page, host="127.0.0.1", port=free_port())
+        page.close()
 
 
 @pytest.fixture
@@ -92,7 +98,7 @@ def crop_of(card: str) -> str:
 def test_upload_shows_an_emoji_and_seven_bars_and_asks_nobody_else(
     browser: webdriver.Chrome, address: str, tmp_path: Path
 ) -> None:
-    upload(browser, save(tmp_path / "face.png", drawn_photo()))
+    upload(browser, save(tmp_path / "face.png", synthetic_photo()))
     (card,) = wait(browser, ".face")
     emotion = str(re.findall(r'data-emotion="(\w+)"', card)[0])
     assert EMOJI[Emotion[emotion]] in card
@@ -114,7 +120,7 @@ def elsewhere(chrome: webdriver.Chrome, address: str) -> set[str]:
 
 @pytest.mark.full
 def test_the_switch_lays_the_map_over_the_face_and_takes_it_off(browser: webdriver.Chrome, tmp_path: Path) -> None:
-    upload(browser, save(tmp_path / "face.png", drawn_photo()))
+    upload(browser, save(tmp_path / "face.png", synthetic_photo()))
     plain = crop_of(wait(browser, ".face")[0])
     for expected in (False, True):
         browser.find_element(By.CSS_SELECTOR, "#saliency input").click()
@@ -145,19 +151,34 @@ def test_too_large_a_file_is_refused(browser: webdriver.Chrome, tmp_path: Path) 
 
 
 @pytest.mark.full
-def test_a_drawn_face_that_is_clicked_is_looked_at(browser: webdriver.Chrome) -> None:
+def test_a_synthetic_face_that_is_clicked_is_looked_at(browser: webdriver.Chrome) -> None:
     wait(browser, "#examples button.thumbnail-item", 7)
     browser.find_elements(By.CSS_SELECTOR, "#examples button.thumbnail-item")[Emotion.happy].click()
     assert len(wait(browser, ".face .track", 7)) == 7
 
 
 @pytest.mark.full
-def test_the_camera_is_looked_at_live(browser: webdriver.Chrome) -> None:
+def test_the_camera_is_looked_at_live_and_the_photos_answer_goes(browser: webdriver.Chrome, tmp_path: Path) -> None:
     """Chromium's fake camera shows a green screen with a clock: there is no face, and the page says so."""
-    browser.find_elements(By.CSS_SELECTOR, "button[role=tab]")[1].click()
+    upload(browser, save(tmp_path / "face.png", synthetic_photo()))
+    wait(browser, ".face")
+    tabs = browser.find_elements(By.CSS_SELECTOR, "button[role=tab]")
+    tabs[1].click()
+    wait_for_text(browser, "Nothing here yet")
     for label in ("Click to Access Webcam", "Record"):
         press(browser, label)
     wait_for_text(browser, "No face found")
+
+
+@pytest.mark.full
+def test_back_at_the_photo_its_answer_is_there_again(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    upload(browser, save(tmp_path / "face.png", synthetic_photo()))
+    wait(browser, ".face")
+    tabs = browser.find_elements(By.CSS_SELECTOR, "button[role=tab]")
+    tabs[1].click()
+    wait_for_text(browser, "Nothing here yet")
+    tabs[0].click()
+    wait(browser, ".face")
 
 
 def press(chrome: webdriver.Chrome, label: str) -> None:
@@ -180,7 +201,7 @@ def test_a_phone_has_no_sideways_scrolling(address: str, tmp_path: Path) -> None
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     chrome.get(address)
     wait(chrome, "#photo input[type=file]")
-    upload(chrome, save(tmp_path / "face.png", drawn_photo()))
+    upload(chrome, save(tmp_path / "face.png", synthetic_photo()))
     wait(chrome, ".face")
     assert chrome.execute_script("return document.documentElement.scrollWidth") <= 390
     chrome.quit()
@@ -196,13 +217,25 @@ def test_what_is_said_of_bytes(look: Looker) -> None:
 
 
 def test_many_faces_are_cut_off_at_twelve(look: Looker) -> None:
-    answer = look(png(np.concatenate([drawn_photo(0, 1, 2, 4)] * 4)), False)
+    answer = look(png(np.concatenate([synthetic_photo(0, 1, 2, 4)] * 4)), False)
     assert answer.count("<article") == page_module.SHOWN
     assert re.search(r"and \d smaller faces", answer)
 
 
+def test_several_faces_have_numbers_on_the_photo_and_on_their_cards(look: Looker) -> None:
+    one, two = look(png(synthetic_photo()), False), look(png(synthetic_photo(0, 1)), False)
+    assert 'class="overview"' not in one
+    assert 'class="number"' not in one
+    assert two.count('class="overview"') == 1
+    assert re.findall(r'class="number">(\d+)<', two) == ["1", "2"]
+    content = base64.b64decode(re.findall(r'class="overview"[^>]* src="data:image/jpeg;base64,([^"]+)"', two)[0])
+    shown = np.asarray(Image.open(io.BytesIO(content))).astype(int)
+    assert shown.shape == (320, 800, 3)
+    assert (np.ptp(shown, axis=2) > 60).sum() > 500  # boxes; the photo itself is grey
+
+
 def test_the_map_is_over_the_face_and_nothing_else_changes(look: Looker) -> None:
-    plain, mapped = look(png(drawn_photo()), False), look(png(drawn_photo()), True)
+    plain, mapped = look(png(synthetic_photo()), False), look(png(synthetic_photo()), True)
     assert crop_of(plain) != crop_of(mapped)
     assert plain.replace(crop_of(plain), "") == mapped.replace(crop_of(mapped), "")
 
@@ -230,3 +263,39 @@ def test_a_port_that_is_taken(look: Looker, monkeypatch: pytest.MonkeyPatch) -> 
         taken.listen()
         with pytest.raises(UserError, match="--port"):
             serve(build_page(look.recogniser, look.detector), host="127.0.0.1", port=taken.getsockname()[1])
+
+
+def test_whatever_launching_raises_is_one_line(look: Looker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_module, "draw_examples", lambda *_: [])
+    page = build_page(look.recogniser, look.detector)
+
+    def fail(**_: object) -> None:
+        raise ValueError("When localhost is not accessible,\na link must be created")
+
+    monkeypatch.setattr(page, "launch", fail)
+    with pytest.raises(
+        UserError, match=r"the page does not start: When localhost is not accessible, a link must be"
+    ) as raised:
+        serve(page, host="127.0.0.1", port=None)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_the_page_has_a_folder_of_its_own_and_no_proxy(end: signal.Signals, tmp_path: Path) -> None:
+    """As `python -m fer app` in a folder without a pipeline, where /tmp/gradio belongs to somebody else."""
+    (tmp_path / "gradio").write_text("of another user")
+    proxies = {"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}
+    command = [sys.executable, "-m", "fer", "app", "--device", "cpu", "--port", str(port := free_port())]
+    environment = os.environ | proxies | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(CHECKOUT)}
+    running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert running.stdout is not None
+        assert f"http://127.0.0.1:{port}" in running.stdout.readline().decode()
+        (folder,) = tmp_path.glob("fer-page-*")
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert any(folder.rglob("*.webp")) or any(folder.rglob("*.png"))  # the examples
+    finally:
+        running.send_signal(end)
+        _, errors = running.communicate(timeout=PATIENCE)
+    assert b"Traceback" not in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gradio"]

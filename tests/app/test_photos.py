@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer.app.photos import PhotoError, Pixels, Reader, decode, find_photos
+from fer.app.photos import PhotoError, Pixels, Reader, decode, find_photos, left_out_line
 
 # Red, green, blue and white quarters: every turn and mirror image of it is another picture.
 QUARTERS = np.zeros((40, 60, 3), np.uint8)
@@ -138,18 +138,30 @@ def test_files_folders_and_globs(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
     def found(*arguments: str) -> list[str]:
-        names, failed = find_photos([str(tmp_path / argument) for argument in arguments])
-        assert not failed
-        return [str(Path(name).relative_to(tmp_path)) for name in names]
+        photos = find_photos([str(tmp_path / argument) for argument in arguments])
+        assert not photos.failed
+        return [str(Path(name).relative_to(tmp_path)) for name in photos.pictures]
 
     assert found("") == ["[x].png", "a.png", "b.JPG", "sub/c.webp"]
     assert found("*.png") == ["[x].png", "a.png"]
     assert found("**/*.webp") == ["sub/c.webp"]
     assert found("[x].png") == ["[x].png"]  # a file of that name goes before the pattern
     assert found("notes.txt", "a.png", "a.png") == ["notes.txt", "a.png"]
-    assert find_photos(["-"]) == (["-"], {})
-    names, failed = find_photos([str(tmp_path / name) for name in ("empty", "nothing.png", "*.gif")])
-    assert not names
-    assert [str(error).partition(" (")[0] for error in failed.values()] == [
+    assert find_photos(["-"]).pictures == ["-"]
+    none = find_photos([str(tmp_path / name) for name in ("empty", "nothing.png", "*.gif")])
+    assert not none.pictures
+    assert [str(error).partition(" (")[0] for error in none.failed.values()] == [
         "no picture in this folder", "no such file or folder", "no such file or folder",
     ]  # fmt: skip
+
+
+def test_every_picture_of_a_folder_is_taken_and_the_rest_is_named(tmp_path: Path) -> None:
+    """A suffix may be rare or missing; what is not read is counted by suffix."""
+    content = encoded(Image.fromarray(QUARTERS), "JPEG").getvalue()
+    for name in ("a.jfif", "b.jpe", "c.JPG", "without", "d.HEIC", "e.mp4", "f.mp4"):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "text").write_text("no picture")
+    found = find_photos([str(tmp_path)])
+    assert [Path(name).name for name in found.pictures] == ["a.jfif", "b.jpe", "c.JPG", "without"]
+    assert all(close(Reader()(name), QUARTERS) for name in found.pictures)
+    assert left_out_line(found.left_out) == "left out: 1 without a suffix, 1 .HEIC (convert it to JPEG), 2 .mp4"

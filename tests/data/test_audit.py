@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fer.constants import IMAGE_SIZE, Emotion, Split
 from fer.data.audit import Audit, Auditor, audit_store, digests, mark_leaks
-from fer.data.store import Faces, StoreError, create_store, open_store, read_split
-from fer.emotions import IMAGE_SIZE, Emotion, Split
+from fer.store import Faces, StoreError, create_store, open_store, read_split
 
 SPLITS = tuple(Split)
 TRAINING, PUBLIC, PRIVATE = range(3)

@@ -1,12 +1,8 @@
-"""Ingestion: every row is kept or rejected for a stated reason; what is no CSV ends in a short error."""
+"""Reading: every row is kept or rejected for a stated reason; what is no CSV ends in a short error."""
 
-import csv
-import json
-import os
+import re
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,25 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fer.data import fer2013
-from fer.data.audit import Audit, Auditor
-from fer.data.fer2013 import (
-    MAX_LINE,
-    Chunk,
-    Fer2013Error,
-    Rejected,
-    ingest,
-    read_chunks,
-    write_clean,
-)
-from fer.data.pixels import Reason, parse_batch, parse_row
-from fer.data.store import open_store, read_split
-from fer.data.synthetic import PLANTED, split_sizes, write_synthetic_csv
-from fer.emotions import EMOTION_NAMES, IMAGE_SIZE, PIXELS, Emotion, Split
+from fer.constants import IMAGE_SIZE, PIXELS, Split
+from fer.data.fer2013 import MAX_LINE, Chunk, Example, Fer2013Error, Rejected, read_chunks, read_labels
+from fer.data.pixels import Reason, parse_batch, parse_row, without_fraction
 
 SPLITS = tuple(Split)
 HEADER = b"emotion,pixels,Usage\n"
-REAL_CSV = os.environ.get("FER2013_CSV")
 
 
 def faces(count: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -68,6 +51,7 @@ def read(path: Path, block_bytes: int = 1 << 20) -> Chunk:
         rows=np.concatenate([chunk.rows for chunk in chunks]),
         rejected=[rejected for chunk in chunks for rejected in chunk.rejected],
         constant=chunks[0].constant,
+        examples=chunks[0].examples,
     )
 
 
@@ -91,6 +75,13 @@ class TestLayouts:
             (b"emotion, Usage, pixels", b"%(emotion)d,%(usage)s,%(pixels)s"),
             (b"pixels , Usage,emotion", b"%(pixels)s, %(usage)s , %(emotion)d"),
             (b'"emotion","pixels","Usage"', b'"%(emotion)d",%(pixels)s,"%(usage)s"'),
+            (b"Emotion,PIXELS,usage", b"%(emotion)d,%(pixels)s,%(usage)s"),
+            (b",emotion,pixels,Usage", b"17,%(emotion)d,%(pixels)s,%(usage)s"),
+            (b"emotion,id,pixels,Usage", b"%(emotion)d.0,a b,%(pixels)s,%(usage)s"),
+            (b"emotion;pixels;Usage", b"%(emotion)d;%(pixels)s;%(usage)s"),
+            (b"emotion\tUsage\tpixels", b"%(emotion)d\t%(usage)s\t%(pixels)s"),
+            (b"emotion,pixels,Usage,,", b"%(emotion)d,%(pixels)s,%(usage)s,,"),
+            (b"emotion,pixels,Usage", b"%(emotion)d,%(pixels)s,%(usage)s, ,"),
         ],
     )
     def test_is_read(
@@ -111,6 +102,13 @@ class TestLayouts:
     def test_every_pixel_value_is_read(self, tmp_path: Path) -> None:
         image = np.resize(np.arange(256, dtype=np.uint8), (IMAGE_SIZE, IMAGE_SIZE))
         np.testing.assert_array_equal(read(write(tmp_path, HEADER + csv_line(image))).images[0], image)
+
+    @pytest.mark.parametrize("form", [b"%d.0", b"%d.", b"%d.00"])
+    def test_whole_floats_are_read(self, tmp_path: Path, form: bytes) -> None:
+        text = b" ".join(form % value for value in FACE.ravel())
+        chunk = read(write(tmp_path, HEADER + b"3.0," + text + b",Training"))
+        np.testing.assert_array_equal(chunk.images[0], FACE)
+        assert chunk.labels.tolist() == [3]
 
     def test_dtypes_are_those_of_the_store(self, tmp_path: Path) -> None:
         chunk = read(write(tmp_path, HEADER + SOUND[0]))
@@ -146,14 +144,17 @@ class TestReasons:
             (b'3,"' + PIXEL_TEXT + b",Training", Reason.invalid_pixel),
             (b"7," + PIXEL_TEXT + b",Training", Reason.unknown_emotion),
             (b"-1," + PIXEL_TEXT + b",Training", Reason.unknown_emotion),
-            (b"3.0," + PIXEL_TEXT + b",Training", Reason.unknown_emotion),
+            (b"3.5," + PIXEL_TEXT + b",Training", Reason.unknown_emotion),
+            (b"3," + PIXEL_TEXT.replace(b" ", b".0.0 ", 1) + b",Training", Reason.invalid_pixel),
+            (b"3," + PIXEL_TEXT.replace(b" ", b" .0 ", 1) + b",Training", Reason.invalid_pixel),
+            (b"3,.0 " + PIXEL_TEXT + b",Training", Reason.invalid_pixel),
             (b"," + PIXEL_TEXT + b",Training", Reason.unknown_emotion),
             (b"happy," + PIXEL_TEXT + b",Training", Reason.unknown_emotion),
             (b"3," + PIXEL_TEXT + b",training", Reason.unknown_usage),
             (b"3," + PIXEL_TEXT + b",", Reason.unknown_usage),
             (b"3," + PIXEL_TEXT + b",Train", Reason.unknown_usage),
             (b"3," + PIXEL_TEXT, Reason.unreadable_row),
-            (b"3," + PIXEL_TEXT + b",Training,", Reason.unreadable_row),
+            (b"3," + PIXEL_TEXT + b",Training,more", Reason.unreadable_row),
             (b"3," + PIXEL_TEXT.replace(b" ", b",") + b",Training", Reason.unreadable_row),
             (b"3," + PIXEL_TEXT.replace(b" ", b" \x00", 1) + b",Training", Reason.unreadable_row),
             (b"3," + PIXEL_TEXT.replace(b" ", b"\t", 1) + b",Training", Reason.unreadable_row),
@@ -227,10 +228,13 @@ class TestBrokenFiles:
         [
             (b"", "empty"),
             (b"\n", "header"),
-            (b"emotion,pixels\n", "header"),
-            (b"emotion,pixels,Usage,extra\n", "header"),
-            (b"emotion,emotion,pixels\n", "header"),
-            (b"0,1 2 3,Training\n", "header"),
+            (b"emotion,pixels\n", "has no Usage .*train.csv and test.csv\nthe same download holds icml_face_data.csv"),
+            (b"pixels\n", "has no Usage"),
+            (b"1,0,1 2 3,Training\n", "no header: its first line is a row already"),
+            (b'0,"[1, 2, 3]",Training\n', "no header: its first line is a row already"),
+            (b"emotion,emotion,pixels\n", "has no Usage"),
+            (b"emotion,emotion,pixels,Usage\n", "header"),
+            (b"0,1 2 3,Training\n", "no header: its first line is a row already"),
             (HEADER.decode().encode("utf-16"), "UTF-16"),
             (HEADER.decode().encode("utf-16-le"), "header"),
             (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 50, "header"),
@@ -276,13 +280,15 @@ def reference(content: bytes) -> tuple[list[tuple[int, int, int, bytes]], dict[i
     for row, raw in enumerate(lines):
         line = raw[:-1] if raw.endswith(b"\r") else raw
         fields = [field.strip(b" ") for field in line.split(b",")]
+        while len(fields) > 3 and not fields[-1]:
+            fields.pop()
         fields = [f[1:-1].strip(b" ") if len(f) > 1 and f[:1] == f[-1:] == b'"' else f for f in fields]
         if len(fields) != 3 or any(byte < 32 or byte > 126 for byte in line):
             rejected[row] = "unreadable_row"
             continue
         emotion, pixels, usage = (field.decode() for field in fields)
-        tokens = [token for token in pixels.split(" ") if token]
-        if emotion not in list("0123456"):
+        tokens = [re.sub(r"^(\d+)\.0*$", r"\1", token) for token in pixels.split(" ") if token]
+        if emotion.removesuffix(".0") not in list("0123456"):
             rejected[row] = "unknown_emotion"
         elif usage not in list(Split):
             rejected[row] = "unknown_usage"
@@ -336,7 +342,9 @@ class TestAgainstAPlainReading:
         field = field.replace(b"\n", b"").replace(b",", b"")
         fields = [pixel_text(face) for face in faces(2)]
         fields.insert(place, field)
-        row, batch = parse_row(field), parse_batch(fields)
+        row, batch = parse_row(field), parse_batch([without_fraction(each) for each in fields])
+        if any(b"." in each for each in fields) and batch is None:
+            return  # a float in another form than pandas' is left to parse_row
         assert (batch is None) == isinstance(row, Reason)
         if batch is not None:
             np.testing.assert_array_equal(batch, [parse_row(each) for each in fields])
@@ -416,173 +424,29 @@ class TestMemory:
         assert chunk.rows.tolist() == [0, 2]
 
 
-@pytest.fixture(scope="module")
-def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("synthetic") / "synthetic.csv"
-    write_synthetic_csv(path, seed=3, faces=100)
-    return path
-
-
-def audited(path: Path, folder: Path) -> dict[str, Any]:
-    """What ingest says of a file."""
-    places = (folder / "clean.h5", folder / "rejected.csv", folder / "near_duplicates.csv")
-    return ingest(path, *places, near_duplicate_correlation=0.95)
-
-
-class TestWriteClean:
-    def test_writes_what_was_read(self, tmp_path: Path) -> None:
-        path = write(tmp_path, HEADER + b"\n".join([*SOUND[:4], b"3,1,Training", b"9,1,Training", *SOUND[4:]]))
-        summary = write_clean(path, tmp_path / "clean.h5", tmp_path / "rejected.csv")
-        with open_store(tmp_path / "clean.h5") as store:
-            for index, split in enumerate(SPLITS):
-                split_faces = read_split(store, split)
-                np.testing.assert_array_equal(split_faces.images, faces(8, seed=1)[index::3])
-                assert split_faces.labels.tolist() == [i % 7 for i in range(index, 8, 3)]
-                assert split_faces.rows.tolist() == [i if i < 4 else i + 2 for i in range(index, 8, 3)]
-                assert not split_faces.in_training.any()
-                assert not split_faces.in_public_test.any()
-            assert store.attrs["source_sha256"] == summary.source_sha256
-        assert (tmp_path / "rejected.csv").read_bytes() == b"row,reason\n4,wrong_pixel_count\n5,unknown_emotion\n"
-        assert summary.rows == 10
-        assert list(summary.kept.values()) == [3, 3, 2]
-        assert summary.kept_per_class[Split.public_test] == {e: int(e in (1, 4, 0)) for e in Emotion}
-        assert {reason: n for reason, n in summary.rejected.items() if n} == {
-            Reason.wrong_pixel_count: 1,
-            Reason.unknown_emotion: 1,
+class TestExamples:
+    def test_show_the_first_bad_cell_of_each_reason(self, tmp_path: Path) -> None:
+        floats = PIXEL_TEXT.replace(b" ", b".5 ", 1)
+        lines = [
+            SOUND[0],
+            b"angry," + PIXEL_TEXT + b",Training",
+            b"3," + floats + b",Training",
+            b"sad," + PIXEL_TEXT + b",Training",
+            b"3," + PIXEL_TEXT + b",train",
+            b"3,1 2 3,Training",
+            b'3,"[1, 2, 3]",Training',
+            b"3," + b" ".join([b"7"] * PIXELS) + b",Training",
+        ]
+        assert read(write(tmp_path, HEADER + b"\n".join([*lines, b""]))).examples == {
+            Reason.unknown_emotion: Example(1, "'angry'"),
+            Reason.invalid_pixel: Example(2, repr(floats.split()[0].decode())),
+            Reason.unknown_usage: Example(4, "'train'"),
+            Reason.wrong_pixel_count: Example(5, "3 pixels"),
+            Reason.unreadable_row: Example(6, "'3,\"[1, 2, 3]\",Training'"),
+            Reason.constant_image: Example(7, "'7 7 7 7 7 7 7 7 7 7 7 7 '..."),
         }
 
-    def test_finds_what_was_planted_in_the_synthetic_file(self, tmp_path: Path, synthetic: Path) -> None:
-        content = audited(synthetic, tmp_path)
-        assert content["rejected"] == {
-            "unreadable_row": 0,
-            "unknown_emotion": PLANTED.unknown_emotion,
-            "unknown_usage": PLANTED.unknown_usage,
-            "invalid_pixel": PLANTED.invalid_pixel,
-            "wrong_pixel_count": PLANTED.wrong_pixel_count,
-            "constant_image": PLANTED.blank,
-        }
-        assert content["rows"] == sum(split_sizes(100).values()) + PLANTED.rows
-        assert content["rows"] == sum(content["kept"].values()) + sum(content["rejected"].values())
-        audit = content["audit"]
-        assert audit["redundant_images"] == PLANTED.redundant_images
-        assert audit["duplicate_groups"] == PLANTED.duplicate_groups
-        assert audit["conflicting_groups"] == PLANTED.conflicting_duplicates
-        assert audit["in_training"] == {
-            "PublicTest": PLANTED.public_test_copies,
-            "PrivateTest": PLANTED.private_test_copies,
-        }
-        assert content["near_duplicates"] == {
-            "correlation": 0.95,
-            "PublicTest": {"faces": PLANTED.public_test_copies, "mirrored": 0},
-            "PrivateTest": {"faces": PLANTED.private_test_copies + PLANTED.mirrored, "mirrored": PLANTED.mirrored},
-        }
-        with open_store(tmp_path / "clean.h5") as store:
-            assert read_split(store, Split.public_test).in_training.sum() == PLANTED.public_test_copies
-            assert read_split(store, Split.private_test).in_training.sum() == PLANTED.private_test_copies
-            assert not read_split(store, Split.training).in_training.any()
 
-    def test_audits_the_file_with_its_constant_images_too(self, tmp_path: Path) -> None:
-        black = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-        blanks = [csv_line(black, label=1), csv_line(black, 2, Split.public_test)]
-        path = write(tmp_path, HEADER + b"\n".join([SOUND[0], *blanks, SOUND[0]]))
-        summary = write_clean(path, tmp_path / "clean.h5", tmp_path / "rejected.csv")
-        assert summary.audit.as_dict() == {
-            "duplicate_groups": 1,
-            "redundant_images": 1,
-            "conflicting_groups": 0,
-            "in_training": {"PublicTest": 0, "PrivateTest": 0},
-            "in_public_test": {"PrivateTest": 0},
-            "in_earlier_split": {"PublicTest": 0, "PrivateTest": 0},
-        }
-        before = summary.audit_before_cleaning
-        assert (before.duplicate_groups, before.redundant_images, before.conflicting_groups) == (2, 2, 1)
-        assert before.in_training == {"PublicTest": 1, "PrivateTest": 0}
-
-    def test_content_for_json_names_every_split_class_and_reason(self, tmp_path: Path, synthetic: Path) -> None:
-        content = audited(synthetic, tmp_path)
-        assert json.loads(json.dumps(content)) == content
-        assert list(content["kept"]) == [split.value for split in Split]
-        assert all(tuple(counts) == EMOTION_NAMES for counts in content["class_counts"].values())
-        assert {s: sum(counts.values()) for s, counts in content["class_counts"].items()} == content["kept"]
-        assert set(content["rejected"]) == {reason.value for reason in Reason}
-
-    def test_twice_gives_the_same_bytes(self, tmp_path: Path, synthetic: Path) -> None:
-        for name in ("a", "b"):
-            write_clean(synthetic, tmp_path / name / "clean.h5", tmp_path / name / "rejected.csv")
-        for name in ("clean.h5", "rejected.csv"):
-            assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-
-    def test_rejected_rows_are_sorted_across_blocks(
-        self, tmp_path: Path, synthetic: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def small(path: Path) -> Iterator[Chunk]:
-            return read_chunks(path, block_bytes=50_000)
-
-        write_clean(synthetic, tmp_path / "a.h5", tmp_path / "a.csv")
-        monkeypatch.setattr(fer2013, "read_chunks", small)
-        write_clean(synthetic, tmp_path / "b.h5", tmp_path / "b.csv")
-        assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-        with (tmp_path / "a.csv").open() as file:
-            rows = [int(row["row"]) for row in csv.DictReader(file)]
-        assert rows == sorted(rows)
-        assert len(rows) == PLANTED.blank + PLANTED.malformed
-
-    def test_an_error_leaves_what_was_there(
-        self, tmp_path: Path, synthetic: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        store, rejected = tmp_path / "out" / "clean.h5", tmp_path / "out" / "rejected.csv"
-        write_clean(synthetic, store, rejected)
-        before = store.read_bytes(), rejected.read_bytes()
-
-        def fail(_: Auditor) -> Audit:
-            raise OSError("disk full")
-
-        monkeypatch.setattr(Auditor, "flags", fail)
-        with pytest.raises(OSError, match="disk full"):
-            write_clean(synthetic, store, rejected)
-        assert (store.read_bytes(), rejected.read_bytes()) == before
-        assert sorted(path.name for path in store.parent.iterdir()) == ["clean.h5", "rejected.csv"]
-
-    @pytest.mark.parametrize("body", [b"", b"3,1,Training\n", b"\x00" * 9000])
-    def test_a_file_without_a_valid_face_is_an_error(self, tmp_path: Path, body: bytes) -> None:
-        path = write(tmp_path, HEADER + body)
-        with pytest.raises(Fer2013Error, match="no valid face"):
-            write_clean(path, tmp_path / "out" / "clean.h5", tmp_path / "out" / "rejected.csv")
-        assert list((tmp_path / "out").iterdir()) == []
-
-    def test_a_folder_is_an_error(self, tmp_path: Path) -> None:
-        with pytest.raises(Fer2013Error, match="a folder"):
-            write_clean(tmp_path, tmp_path / "clean.h5", tmp_path / "rejected.csv")
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    folder = tmp_path_factory.mktemp("real")
-    return audited(Path(str(REAL_CSV)), folder)
-
-
-@pytest.mark.skipif(REAL_CSV is None, reason="FER2013_CSV does not name the competition's file")
-class TestTheRealFile:
-    def test_keeps_all_but_twelve_constant_images(self, real: dict[str, object]) -> None:
-        assert real["rows"] == 35_887
-        assert real["kept"] == {"Training": 28_698, "PublicTest": 3_588, "PrivateTest": 3_589}
-        assert real["rejected"] == {r.value: 12 * (r is Reason.constant_image) for r in Reason}
-
-    def test_holds_copies(self, real: dict[str, object]) -> None:
-        """The twelve constant images are all black: one group, eleven redundant, with conflicting labels."""
-        assert real["audit_before_cleaning"] == {
-            "duplicate_groups": 1_514,
-            "redundant_images": 1_851,
-            "conflicting_groups": 57,
-            "in_training": {"PublicTest": 280, "PrivateTest": 288},
-            "in_public_test": {"PrivateTest": 44},
-            "in_earlier_split": {"PublicTest": 280, "PrivateTest": 314},
-        }
-        assert real["audit"] == {
-            "duplicate_groups": 1_513,
-            "redundant_images": 1_840,
-            "conflicting_groups": 56,
-            "in_training": {"PublicTest": 279, "PrivateTest": 288},
-            "in_public_test": {"PrivateTest": 44},
-            "in_earlier_split": {"PublicTest": 279, "PrivateTest": 314},
-        }
+def test_labels_are_those_of_every_row(tmp_path: Path) -> None:
+    path = write(tmp_path, b"Usage;emotion;pixels\nTraining;3;1\n\n broken\nPublicTest;sad;1\n")
+    assert list(read_labels(path)) == [(3, "Training"), (None, ""), (None, "PublicTest")]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fer.constants import IMAGE_SIZE, Split
 from fer.data import near_duplicates
 from fer.data.near_duplicates import (
     NearDuplicate,
@@ -14,8 +15,7 @@ from fer.data.near_duplicates import (
     read_near_duplicates,
     write_near_duplicates,
 )
-from fer.data.store import Faces, create_store
-from fer.emotions import IMAGE_SIZE, Split
+from fer.store import Faces, create_store
 
 Images = NDArray[np.uint8]
 GENERATOR = np.random.default_rng(0)

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from fer.constants import IMAGE_SIZE, PIXELS, Emotion, Split
 from fer.data import synthetic
-from fer.data.drawing import ActionUnits, draw_expression
+from fer.data.face_drawing import ActionUnits, draw_expression
 from fer.data.synthetic import PLANTED, PROTOTYPES, class_counts, draw_face, split_sizes, write_synthetic_csv
-from fer.emotions import IMAGE_SIZE, PIXELS, Emotion, Split
 
 FACES = 100
 BROWS = (slice(8, 19), slice(8, 40))

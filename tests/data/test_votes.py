@@ -1,4 +1,4 @@
-"""The crowd's votes: read in FER2013's order, drawn ones lean towards what a face shows, errors name the line."""
+"""FER+ votes: read in FER2013's order, synthetic ones lean towards what a face shows, errors name the line."""
 
 from pathlib import Path
 
@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fer.data import synthetic, votes
-from fer.data.drawing import ActionUnits
+from fer.constants import Emotion
+from fer.data import synthetic
+from fer.data.face_drawing import ActionUnits
 from fer.data.synthetic import PLANTED, PROTOTYPES, vote_probabilities, write_synthetic_csv
-from fer.data.votes import CHOICES, HEADER, OF_EMOTION, VotesError, acquire_votes, read_votes, write_votes
-from fer.emotions import Emotion
+from fer.data.votes import write_votes
+from fer.ferplus import CHOICES, HEADER, OF_EMOTION, VotesError, read_votes
 from fer.files import sha256_of
 
 LINES = ["Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0", "PublicTest,,0,1,2,3,4,5,6,7,8,9"]
@@ -29,32 +30,6 @@ def test_columns_come_in_fer2013s_order(tmp_path: Path) -> None:
     assert read.counts.tolist() == [[3, 2, 0, 0, 1, 0, 4, 0, 0, 0], [4, 5, 6, 1, 3, 2, 0, 7, 8, 9]]
 
 
-def test_the_parameter_stands_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = file(tmp_path, *LINES)
-    monkeypatch.setenv("FERPLUS_CSV", str(tmp_path / "absent.csv"))
-    acquire_votes(str(source), tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_bytes() == source.read_bytes()
-    with pytest.raises(VotesError, match=r"absent\.csv: No such file"):
-        acquire_votes(None, tmp_path / "out.csv")
-
-
-def test_without_a_source_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FERPLUS_CSV", raising=False)
-    acquire_votes(None, tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_text() == ",".join(HEADER) + "\n"
-    assert read_votes(tmp_path / "out.csv") is None
-
-
-def test_a_download_is_read_like_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = file(tmp_path, *LINES)
-    monkeypatch.setattr(votes, "URL", source.as_uri())
-    acquire_votes("download", tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_bytes() == source.read_bytes()
-    source.unlink()
-    with pytest.raises(VotesError, match="set FERPLUS_CSV to its path"):
-        acquire_votes("download", tmp_path / "out.csv")
-
-
 @pytest.mark.parametrize(
     ("lines", "header", "message"),
     [
@@ -63,16 +38,19 @@ def test_a_download_is_read_like_a_file(tmp_path: Path, monkeypatch: pytest.Monk
         (("Training,,4,0,0,1,3,2,0,0,0,-1",), ",".join(HEADER), "line 2: expected 12 fields, ten of them counts"),
     ],
 )
-def test_another_file_is_an_error_and_writes_nothing(
-    tmp_path: Path, lines: tuple[str, ...], header: str, message: str
-) -> None:
+def test_another_file_is_an_error(tmp_path: Path, lines: tuple[str, ...], header: str, message: str) -> None:
     source = file(tmp_path, *lines, header=header)
-    with pytest.raises(VotesError, match=f"fer2013new.csv: {message}"):
-        acquire_votes(str(source), tmp_path / "out.csv")
-    assert list(tmp_path.iterdir()) == [source]
+    with pytest.raises(VotesError, match=f"named.csv: {message}"):
+        read_votes(source, named=Path("named.csv"))
 
 
-def test_a_drawn_crowd_votes_on_every_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_header_alone_is_no_votes(tmp_path: Path) -> None:
+    write_votes(tmp_path / "votes.csv", [])
+    assert (tmp_path / "votes.csv").read_text() == ",".join(HEADER) + "\n"
+    assert read_votes(tmp_path / "votes.csv") is None
+
+
+def test_synthetic_votes_are_on_every_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def noise(_: ActionUnits, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
         return rng.integers(0, 256, (48, 48)).astype(np.uint8)
 
@@ -82,22 +60,22 @@ def test_a_drawn_crowd_votes_on_every_row(tmp_path: Path, monkeypatch: pytest.Mo
     write_synthetic_csv(tmp_path / "c.csv", seed=1, faces=100)
     assert (tmp_path / "a_votes.csv").read_bytes() == (tmp_path / "b_votes.csv").read_bytes()
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "c.csv").read_bytes()
-    crowd = read_votes(tmp_path / "a_votes.csv")
-    assert crowd is not None
+    votes = read_votes(tmp_path / "a_votes.csv")
+    assert votes is not None
     rows = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()[1:]]
-    assert crowd.usages.tolist() == [row[2] for row in rows]
-    assert (crowd.counts.sum(axis=1) == 10).all()
+    assert votes.usages.tolist() == [row[2] for row in rows]
+    assert (votes.counts.sum(axis=1) == 10).all()
     blank = [len(set(row[1].split())) == 1 for row in rows]
-    valid = [row[0] in {*"0123456"} and crowd.counts[place, 9] < 10 for place, row in enumerate(rows)]
+    valid = [row[0] in {*"0123456"} and votes.counts[place, 9] < 10 for place, row in enumerate(rows)]
     faces = np.flatnonzero(valid)
     assert len(faces) > 100
-    agree = [crowd.counts[row].argmax() == int(rows[row][0]) for row in faces]
+    agree = [votes.counts[row].argmax() == int(rows[row][0]) for row in faces]
     assert 0.6 < np.mean(agree) < 0.98
     assert sum(blank) == PLANTED.blank
-    assert (crowd.counts[blank, 9] == 10).all()
+    assert (votes.counts[blank, 9] == 10).all()
 
 
-def test_drawn_faces_and_votes_are_the_same_bytes_on_every_processor(tmp_path: Path) -> None:
+def test_synthetic_faces_and_votes_are_the_same_bytes_on_every_processor(tmp_path: Path) -> None:
     write_synthetic_csv(tmp_path / "faces.csv", seed=0, faces=200, votes=tmp_path / "votes.csv")
     assert sha256_of(tmp_path / "faces.csv")[:16] == "2d41680f46b139e6"
     assert sha256_of(tmp_path / "votes.csv")[:16] == "9a5077fada618818"

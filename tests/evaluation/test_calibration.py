@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fer.emotions import Split
+from fer.constants import Split
 from fer.evaluation.calibration import (
     BINS,
     expected_calibration_error,
@@ -14,7 +14,7 @@ from fer.evaluation.calibration import (
     scaled,
 )
 from fer.evaluation.metrics import log_loss
-from fer.evaluation.predictions import Predictions
+from fer.predictions.format import Predictions
 from tests.evaluation.test_metrics import both, predictions
 
 

@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer.emotions import Split
-from fer.errors import UserError
+from fer.constants import Split
 from fer.evaluation import ensemble
-from fer.evaluation.ensemble import Member, choose, combine, write_ensemble, write_paragraph
+from fer.evaluation.ensemble import Member, Places, choose, combine, write_ensemble
 from fer.evaluation.metrics import is_correct
-from fer.evaluation.predictions import Predictions, read_predictions, write_predictions
+from fer.predictions.format import Predictions, PredictionsError, read_predictions, write_predictions
 from tests.evaluation.test_metrics import predictions
 
+PROVENANCE = {
+    "parameters": 100, "flops": 10, "train_pflop": 0.5, "device": "cpu", "precision": "float32",
+    "starts_from": "random", "data_sha256": "0" * 64,
+}  # fmt: skip
 FACES = 240
 LABELS = np.arange(FACES) % 7
 
@@ -105,17 +108,20 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
 
 def write_library(folder: Path, public: Mapping[str, Predictions], private: Mapping[str, Predictions]) -> None:
     for name, run in public.items():
-        provenance = {"parameters": 100, "flops": 10, "train_pflop": 0.5, "device": "cpu", "system": name}
+        provenance = PROVENANCE | {"system": name}
         splits = {Split.public_test: run, Split.private_test: private[name]}
         write_predictions(folder / f"{name}.safetensors", splits, provenance)
 
 
 def written(folder: Path, private: Mapping[str, Predictions]) -> dict[str, Any]:
     write_library(folder / "predictions", thirds(), private)
-    settings = {"rounds": 9, "resamples": 100, "bootstrap_seed": 0}
-    write_ensemble(folder / "predictions", ["net", "poor"], folder / "out", folder / "ensemble.json", **settings)
-    content: dict[str, Any] = json.loads((folder / "ensemble.json").read_text())
+    write_ensemble(folder / "predictions", places(folder), rounds=9, resamples=100, bootstrap_seed=0)
+    content: dict[str, Any] = json.loads((folder / "metrics" / "0.json").read_text())
     return content
+
+
+def places(folder: Path) -> Places:
+    return Places(folder / "out", folder / "ensemble.json", folder / "metrics")
 
 
 def chosen(content: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
@@ -152,7 +158,7 @@ def test_the_choice_cannot_see_private_test(tmp_path: Path, monkeypatch: pytest.
 def test_what_is_written(tmp_path: Path) -> None:
     content = written(tmp_path, thirds())
     assert content["candidates"] == 4
-    assert content["parameters"] == 300
+    assert content["provenance"]["parameters"] == 300
     assert content["PrivateTest"]["accuracy"] == 1.0
     assert content["against_best_single"]["PrivateTest"]["difference"] == pytest.approx(
         1 - content["best_single"]["PrivateTest"]
@@ -162,23 +168,14 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert (provenance["system"], provenance["parameters"], provenance["train_pflop"]) == ("ensemble", 300, 1.5)
     assert provenance["members"].keys() == content["members"].keys()
     np.testing.assert_allclose(splits[Split.private_test].probabilities.sum(1), 1.0)
+    headline = json.loads((tmp_path / "ensemble.json").read_text())
+    assert headline.keys() == {"PublicTest", "PrivateTest", "leak_free", "macro_f1", "log_loss"}
+    assert headline["log_loss"] == round(content["PrivateTest"]["log_loss"], 4)
+    kept = json.loads((tmp_path / "out" / "members.json").read_text())
+    assert {name: (of["weight"], of["temperature"]) for name, of in kept.items()} == chosen(content)
     first = (tmp_path / "out" / "0.safetensors").read_bytes()
     written(tmp_path, thirds())
     assert (tmp_path / "out" / "0.safetensors").read_bytes() == first
-
-
-def test_the_paragraph_says_what_was_measured(tmp_path: Path) -> None:
-    content = written(tmp_path, thirds())
-    readme = tmp_path / "README.md"
-    readme.write_text("a\n<!-- ensemble:toy:begin -->\n<!-- ensemble:toy:end -->\nb\n")
-    write_paragraph(tmp_path / "ensemble.json", readme, "toy")
-    text = readme.read_text()
-    assert "3 of 4 candidates, 300 parameters together" in text
-    assert "**100.0 % of PrivateTest** (95 % interval 100.0 to 100.0)" in text
-    gained = 100 * (1 - content["best_single"]["PrivateTest"])
-    assert f"`{content['best_single']['name']}`, has {100 - gained:.1f} % of PrivateTest: +{gained:.1f} points" in text
-    write_paragraph(tmp_path / "ensemble.json", readme, "another")
-    assert readme.read_text() == text
 
 
 def test_its_probabilities_are_the_weighted_mean_of_the_members() -> None:
@@ -190,8 +187,8 @@ def test_its_probabilities_are_the_weighted_mean_of_the_members() -> None:
 
 
 def test_an_empty_library_and_different_faces(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no system has predictions"):
-        write_ensemble(tmp_path, ["net"], tmp_path, tmp_path / "e.json", rounds=1, resamples=10, bootstrap_seed=0)
+    with pytest.raises(PredictionsError, match="no system has predictions"):
+        write_ensemble(tmp_path, places(tmp_path), rounds=1, resamples=10, bootstrap_seed=0)
     run = thirds()["net/0"]
     other = replace(run, rows=run.rows + 1)
     splits = {

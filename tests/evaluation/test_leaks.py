@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fer.emotions import Split
+from fer.constants import Split
 from fer.evaluation.leaks import leak_groups, measure_leaks, summarise_leaks
-from fer.evaluation.predictions import Predictions
+from fer.predictions.format import Predictions
 from tests.evaluation.test_metrics import both, predictions
 
 

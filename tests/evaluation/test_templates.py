@@ -9,15 +9,24 @@ import numpy as np
 import pytest
 from dvc_render.vega import VegaRenderer  # type: ignore[import-untyped]
 
-from fer.emotions import EMOTION_NAMES, Split
-from fer.evaluation import plots_data, search_plots
+from fer.constants import EMOTION_NAMES, Split
+from fer.data.pictures import write_class_counts
+from fer.evaluation import agreement, plots_data
 from fer.evaluation.calibration import reliability
 from fer.evaluation.plots_data import EpochScore
-from fer.interpretability.explain import write_faithfulness
-from tests.evaluation.test_figures import SUMMARY
+from fer.explain.explain import write_faithfulness
+from fer.orchestration import search_tables
+from fer.report.figures import write_leaks
 from tests.evaluation.test_metrics import predictions
-from tests.evaluation.test_search_plots import SPACE, TRIALS
+from tests.orchestration.test_search_tables import SPACE, TRIALS
 
+SCORES = {"faces": 8, "accuracy": 0.6, "accuracy_low": 0.55, "accuracy_high": 0.65}
+SUMMARY = {
+    "systems": {"net": {"seeds": 1, "leaks": dict.fromkeys(("exact_copies", "near_duplicates", "clean"), SCORES)}}
+}
+AGREEMENT = {
+    "systems": {"net": {"by_votes": {level: {"faces": 9, "accuracy_label": 0.6} for level in agreement.LEVELS}}}
+}
 TEMPLATES = Path(__file__).parents[2] / ".dvc" / "plots"
 AXES = {
     "curves": ("epoch", "loss"),
@@ -43,17 +52,17 @@ def write_table(template: str, path: Path) -> None:
         bins = reliability(predictions())
         plots_data.write_reliability(path, {"as trained": bins, "temperature scaled": bins})
     elif template == "leaks":
-        plots_data.write_leaks(path, SUMMARY)
+        write_leaks(SUMMARY, path)
     elif template == "agreement":
-        plots_data.write_agreement(path, SUMMARY)
+        agreement.write_table(path, AGREEMENT)
     elif template == "search":
-        search_plots.write_trials(path, TRIALS)
+        search_tables.write_trials(path, TRIALS)
     elif template == "faithfulness":
         write_faithfulness(path, {name: np.array([[1.0, 0.5, 0.0]]) for name in ("saliency", "random_pixels")})
     elif template == "parallel_coordinates":
-        search_plots.write_parallel(path, TRIALS, SPACE)
+        search_tables.write_parallel(path, TRIALS, SPACE)
     else:
-        plots_data.write_class_counts(path, {split: np.arange(7, dtype=np.uint8) for split in Split})
+        write_class_counts(path, {split: np.arange(7, dtype=np.uint8) for split in Split})
 
 
 def filled(template: str, folder: Path) -> dict[str, Any]:
@@ -62,9 +71,9 @@ def filled(template: str, folder: Path) -> dict[str, Any]:
     with (folder / "table.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     points = [
-        {**row, "rev": revision, "filename": f"plots/synthetic/{system}/table.csv"}
+        {**row, "rev": revision, "filename": f"plots/{system}/table.csv"}
         for revision in ("workspace", "HEAD")
-        for system in ("teacher", "student")
+        for system in ("cs231n", "tuwani")
         for row in rows
     ]
     x, y = AXES[template]

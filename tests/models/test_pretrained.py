@@ -4,35 +4,36 @@ import pytest
 import torch
 from torch import nn
 
-from fer.models.plain import Layers
-from fer.models.pretrained import BACKBONES, Transferred, estimate_statistics
+from fer.config.network import Backbone
+from fer.models.pretrained import CHANNELS, STAGE_ENDS, Transferred, estimate_statistics
 
-PLAIN = Layers(batch_norm=False)
+SMALLEST = dict.fromkeys(STAGE_ENDS, 32) | {"inception_resnet_v1": 75}
 
 
-def network(architecture: str = "mobilenet_v2", hidden: tuple[int, ...] = ()) -> Transferred:
+def network(backbone: str = "mobilenet_v2", *, v1_strides: bool = False) -> Transferred:
     torch.manual_seed(0)
-    return Transferred(architecture, PLAIN, hidden)
+    options = {"type": "backbone", "v1_strides": v1_strides, "hidden": [], "batch_norm": False, "dropout": 0.0}
+    return Transferred(Backbone.model_validate(options | {"backbone": backbone}))
 
 
 def faces(count: int, side: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(count, 1, side, side, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("architecture", BACKBONES)
-def test_stages_hold_every_layer_once_and_features_their_channels(architecture: str) -> None:
-    model = network(architecture).eval()
+@pytest.mark.parametrize("backbone", STAGE_ENDS)
+def test_stages_hold_every_layer_once_and_features_their_channels(backbone: str) -> None:
+    model = network(backbone).eval()
     parameters = [id(p) for stage in model.stages for layer in stage for p in layer.parameters()]
     assert parameters == [id(p) for p in model.backbone.parameters()]
-    side = BACKBONES[architecture].smallest
+    side = SMALLEST[backbone]
     with torch.inference_mode():
-        assert model.features(faces(2, side)).shape == (2, BACKBONES[architecture].channels)
+        assert model.features(faces(2, side)).shape == (2, CHANNELS[backbone])
 
 
-@pytest.mark.parametrize("architecture", BACKBONES)
-def test_stages_one_after_another_are_the_backbone(architecture: str) -> None:
-    model = network(architecture).eval()
-    maps = images = faces(1, BACKBONES[architecture].smallest)
+@pytest.mark.parametrize("backbone", STAGE_ENDS)
+def test_stages_one_after_another_are_the_backbone(backbone: str) -> None:
+    model = network(backbone).eval()
+    maps = images = faces(1, SMALLEST[backbone])
     with torch.inference_mode():
         for stage in model.stages:
             for layer in stage:
@@ -43,7 +44,7 @@ def test_stages_one_after_another_are_the_backbone(architecture: str) -> None:
 def test_the_smallest_input_of_inception_is_the_smallest() -> None:
     model = network("inception_resnet_v1").eval()
     with pytest.raises(RuntimeError):
-        model(faces(1, BACKBONES["inception_resnet_v1"].smallest - 1))
+        model(faces(1, SMALLEST["inception_resnet_v1"] - 1))
 
 
 @pytest.mark.parametrize("frozen", [0, 2, 5])
@@ -59,19 +60,20 @@ def test_frozen_stages_keep_weights_and_statistics_in_a_step(frozen: int) -> Non
         assert torch.equal(tensor, before[name]) == (tensor.data_ptr() in held), name
 
 
-def test_freezing_fewer_stages_thaws() -> None:
+def test_freezing_fewer_stages_unfreezes() -> None:
     model = network()
     model.freeze(5)
     assert not any(parameter.requires_grad for parameter in model.backbone.parameters())
     model.freeze(4)
-    thawed = {id(p) for layer in model.stages[4] for p in layer.parameters()}
+    trained = {id(p) for layer in model.stages[4] for p in layer.parameters()}
     for parameter in model.backbone.parameters():
-        assert parameter.requires_grad == (id(parameter) in thawed)
+        assert parameter.requires_grad == (id(parameter) in trained)
     assert all(parameter.requires_grad for parameter in model.head.parameters())
 
 
 def test_a_public_state_dict_comes_in_by_name() -> None:
-    source, target = network(), Transferred("mobilenet_v2", PLAIN, ())
+    source, target = network(), network()
+    torch.nn.init.normal_(target.backbone.get_parameter("features.0.0.weight"))
     state = {name: tensor for name, tensor in source.backbone.state_dict().items() if "num_batches" not in name}
     target.load_backbone(state | {"classifier.1.weight": torch.zeros(1000, 1280)})
     images = faces(2, 48)
@@ -87,8 +89,8 @@ def test_a_state_dict_that_lacks_a_layer_is_an_error() -> None:
 
 
 def test_resnets_variants_differ_in_where_they_halve_the_side() -> None:
-    ours = str(Transferred("resnet50", PLAIN, ()).backbone.get_submodule("layer2.0"))
-    original = str(Transferred("resnet50", PLAIN, (), v1_strides=True).backbone.get_submodule("layer2.0"))
+    ours = str(network("resnet50").backbone.get_submodule("layer2.0"))
+    original = str(network("resnet50", v1_strides=True).backbone.get_submodule("layer2.0"))
     assert "(conv1): Conv2d(256, 128, kernel_size=(1, 1), stride=(1, 1)" in ours
     assert "(conv2): Conv2d(128, 128, kernel_size=(3, 3), stride=(2, 2)" in ours
     assert "(conv1): Conv2d(256, 128, kernel_size=(1, 1), stride=(2, 2)" in original
@@ -107,7 +109,7 @@ def test_statistics_are_those_of_the_batches() -> None:
 
 def test_inception_has_facenets_names() -> None:
     """Names and shapes of facenet-pytorch's InceptionResnetV1 at the places where a slip would go unseen."""
-    state = Transferred("inception_resnet_v1", PLAIN, ()).backbone.state_dict()
+    state = network("inception_resnet_v1").backbone.state_dict()
     for name, shape in {
         "conv2d_1a.conv.weight": (32, 1, 3, 3),
         "conv2d_4b.bn.running_var": (256,),

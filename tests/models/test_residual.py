@@ -5,10 +5,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from fer.models.networks import build, count_flops
 from fer.models.residual import BlurPool2d
-from fer.models.zoo import build, count_flops
+from tests.runs import config
 
 IMAGES = torch.randn(2, 1, 44, 44, generator=torch.Generator().manual_seed(0))
+
+
+def resnet(**options: float) -> nn.Module:
+    return build(config("flagship", network=options).network, 44)
 
 
 def size(network: nn.Module) -> int:
@@ -16,10 +21,10 @@ def size(network: nn.Module) -> int:
 
 
 def test_resnet18_has_the_size_of_its_paper() -> None:
-    """torchvision's ResNet-18 but for the stem (3x3 instead of 7x7, one channel) and the scores (7)."""
+    """torchvision's ResNet-18 but for the stem (3x3 instead of 7x7, one channel) and the logits (7)."""
     torchvisions = 11_689_512
-    stem, scores = 64 * 3 * 49 - 64 * 9, 1000 * 513 - 7 * 513
-    assert size(build("resnet18_cifar")) == torchvisions - stem - scores
+    stem, head = 64 * 3 * 49 - 64 * 9, 1000 * 513 - 7 * 513
+    assert size(resnet()) == torchvisions - stem - head
 
 
 def test_flops_of_resnet18_counted_by_hand() -> None:
@@ -27,11 +32,11 @@ def test_flops_of_resnet18_counted_by_hand() -> None:
     convolutions = 18 * 64 * 44**2 + 4 * 18 * 64 * 64 * 44**2
     for side, before, after in zip(sides[1:], filters, filters[1:], strict=False):
         convolutions += side**2 * (18 * before * after + 3 * 18 * after * after + 2 * before * after)
-    assert count_flops(build("resnet18_cifar", side=44), 44) == convolutions + 2 * 512 * 7
+    assert count_flops(resnet(), 44) == convolutions + 2 * 512 * 7
 
 
 @pytest.mark.parametrize(
-    ("layers", "parameters"),
+    ("options", "parameters"),
     [
         (
             {"squeeze_excitation": True},
@@ -44,8 +49,8 @@ def test_flops_of_resnet18_counted_by_hand() -> None:
         ({"width": 2.0}, 44_657_543),
     ],
 )
-def test_every_option_builds_and_counts(layers: dict[str, float], parameters: int) -> None:
-    network = build("resnet18_cifar", layers=layers, side=44)
+def test_every_option_builds_and_counts(options: dict[str, float], parameters: int) -> None:
+    network = resnet(**options)
     assert size(network) == parameters
     if parameters < 12_000_000:
         assert network(IMAGES).shape == (2, 7)
@@ -62,7 +67,7 @@ def test_blur_is_the_binomial_filter_with_the_edge_repeated() -> None:
 
 def test_stochastic_depth_grows_with_depth_and_ends_in_evaluation() -> None:
     torch.manual_seed(0)
-    network = build("resnet18_cifar", layers={"stochastic_depth": 0.4, "width": 0.125}, side=44)
+    network = resnet(stochastic_depth=0.4, width=0.125)
     dropped = [layer.p for layer in network.modules() if type(layer).__name__ == "StochasticDepth"]
     assert dropped == pytest.approx([0.05 * block for block in range(1, 9)])
     assert not torch.equal(network(IMAGES), network(IMAGES))
@@ -70,8 +75,9 @@ def test_stochastic_depth_grows_with_depth_and_ends_in_evaluation() -> None:
     assert torch.equal(network(IMAGES), network(IMAGES))
 
 
-def test_vgg8_has_eight_convolutions_and_takes_any_side() -> None:
-    network = build("vgg8", side=44)
+def test_vgg_has_eight_convolutions_and_takes_any_side() -> None:
+    vgg = config("flagship_vgg").network
+    network = build(vgg, 44)
     assert sum(isinstance(layer, nn.Conv2d) for layer in network.modules()) == 8
-    assert size(network) == size(build("vgg8", side=64))
+    assert size(network) == size(build(vgg, 64))
     assert network(IMAGES).shape == (2, 7)

@@ -9,18 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from fer.data.batches import DeviceFaces, training_batches
-from fer.data.store import Faces
-from fer.determinism import derived_seed
-from fer.emotions import Split
+from fer.constants import Split
 from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation
-from fer.recipe import Augment, Recipe, Schedule
-from fer.training.averaging import Average
-from fer.training.checkpoint import Checkpoint
-from fer.training.loop import Epoch, Run, learning_rate, train, validate
+from fer.orchestration.checkpoint import Checkpoint
+from fer.store import Faces
+from fer.training.batches import DeviceFaces, training_batches
+from fer.training.ema import Ema
+from fer.training.loop import Epoch, Run, epoch_lr, train, validate
 from fer.training.losses import Loss, Mixed, cross_entropy
-from fer.training.optimisers import build_optimiser, set_rate
+from fer.training.optimizers import build_optimizer, set_lr
+from fer.training.seeds import derived_seed
+from tests.runs import toy_config
 
 CPU = torch.device("cpu")
 
@@ -43,14 +43,6 @@ def toy_network() -> Classifier:
     return Classifier(Normalisation(128.0, 64.0), layers)  # scales what is smaller to its own 48 pixels
 
 
-def recipe(**changes: Any) -> Recipe:
-    values: dict[str, Any] = {
-        "epochs": 4, "batch_size": 20, "optimiser": "adam", "learning_rate": 0.01, "learning_rate_decay": 0.9,
-        "l2": 0.001, "flip": True, "select_by": "accuracy", "patience": None,
-    }  # fmt: skip
-    return Recipe(**(values | changes))
-
-
 class InterruptedRunError(Exception):
     pass
 
@@ -68,7 +60,7 @@ def run(folder: Path, *, stop_after: int | None = None, **changes: Any) -> tuple
         toy_faces(Split.training, 210, 1),
         toy_faces(Split.public_test, 50, 2),
         loss=loss,
-        recipe=recipe(**changes),
+        config=toy_config(**changes),
         seed=3,
         precision=torch.float32,
         checkpoint=Checkpoint(folder / "run.pt"),
@@ -97,16 +89,16 @@ def test_an_interrupted_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
         assert torch.equal(whole.best_state[name], continued.best_state[name]), name
 
 
-SCHEDULED = {"learning_rate_decay": 1.0, "schedule": Schedule(shape="cosine", warm_up=1.0)}
+SCHEDULED = {"lr_decay": 1.0, "schedule": {"shape": "cosine", "warm_up": 1.0}}
 
 
 OPTIONS = {
     "schedule": SCHEDULED,
-    "crop": {"augment": Augment(crop=40, rotation=5.0)},
+    "crop": {"augment": {"crop": 40, "rotation": 5.0}},
     "ema": {"ema": 0.9},
     "mixup": {"mixup": 0.4, "mixup_off_epochs": 1},
     "sam": {"sam": 0.05},
-    "all": SCHEDULED | {"augment": Augment(crop=40), "ema": 0.95, "mixup": 0.4, "sam": 0.05, "optimiser": "sgd"},
+    "all": SCHEDULED | {"augment": {"crop": 40}, "ema": 0.95, "mixup": 0.4, "sam": 0.05, "optimizer": "sgd"},
 }
 
 
@@ -124,29 +116,29 @@ def test_with_any_option_an_interrupted_run_ends_in_the_same_bytes(tmp_path: Pat
         assert torch.equal(whole.best_state[name], continued.best_state[name]), name
 
 
-def test_the_average_is_what_is_validated_and_kept(tmp_path: Path) -> None:
+def test_the_ema_is_what_is_validated_and_kept(tmp_path: Path) -> None:
     """Against a plain loop that averages beside itself."""
     result, network = run(tmp_path, epochs=2, ema=0.9)
     plain = toy_network()
-    average, updates = Average(plain, 0.9), 0
-    optimiser = build_optimiser(recipe(), plain)
+    ema, updates = Ema(plain, 0.9), 0
+    optimizer = build_optimizer(toy_config(), plain)
     for number in range(2):
-        set_rate(optimiser, 0.01 * 0.9**number)
+        set_lr(optimizer, 0.01 * 0.9**number)
         torch.manual_seed(derived_seed(3, "layers", number))
         plain.train()
-        for batch in training_batches(toy_faces(Split.training, 210, 1), recipe(), seed=3, epoch=number):
-            optimiser.zero_grad()
+        for batch in training_batches(toy_faces(Split.training, 210, 1), toy_config(), seed=3, epoch=number):
+            optimizer.zero_grad()
             F.cross_entropy(plain(batch.images), batch.labels).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            average.update(plain)
+            optimizer.step()
+            ema.update(plain)
             updates += 1
-        accuracy = validate(average.network, toy_faces(Split.public_test, 50, 2), torch.float32)[1]
+        accuracy = validate(ema.network, toy_faces(Split.public_test, 50, 2), torch.float32)[1]
         assert result.history[number].validation_accuracy == accuracy
-    assert updates == average.updates == 2 * 11
+    assert updates == ema.updates == 2 * 11
     assert result.best is not None
     kept = result.best_state["network.6.weight"]
     if result.best.epoch == 2:
-        torch.testing.assert_close(kept, average.network.state_dict()["network.6.weight"], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(kept, ema.network.state_dict()["network.6.weight"], rtol=1e-4, atol=1e-5)
     assert not torch.equal(kept, network.state_dict()["network.6.weight"])
 
 
@@ -171,21 +163,21 @@ def test_against_a_plain_loop(tmp_path: Path) -> None:
     weights = [parameter for parameter in plain.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in plain.parameters() if parameter.ndim == 1]
     groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": 0.001}, {"params": others}]
-    optimiser = torch.optim.Adam(groups, lr=0.01)
+    optimizer = torch.optim.Adam(groups, lr=0.01)
     for number in range(2):
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = 0.01 * 0.9**number
         torch.manual_seed(derived_seed(3, "layers", number))
         plain.train()
         losses, right = [], 0
-        for batch in training_batches(faces, recipe(), seed=3, epoch=number):
-            scores = plain(batch.images)
-            loss = F.cross_entropy(scores, batch.labels)
-            optimiser.zero_grad()
+        for batch in training_batches(faces, toy_config(), seed=3, epoch=number):
+            logits = plain(batch.images)
+            loss = F.cross_entropy(logits, batch.labels)
+            optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            optimizer.step()
             losses += [loss.item()] * len(batch.labels)
-            right += int((scores.argmax(1) == batch.labels).sum())
+            right += int((logits.argmax(1) == batch.labels).sum())
         assert result.history[number].train_loss == pytest.approx(np.mean(losses), rel=1e-5)
         assert result.history[number].train_accuracy == pytest.approx(right / 210)
     for name, tensor in plain.state_dict().items():
@@ -208,7 +200,7 @@ def test_only_training_trains_and_only_public_test_selects(tmp_path: Path, train
             toy_faces(training, 20, 1),
             toy_faces(validation, 20, 2),
             loss=cross_entropy,
-            recipe=recipe(),
+            config=toy_config(),
             seed=0,
             precision=torch.float32,
             checkpoint=Checkpoint(tmp_path / "run.pt"),
@@ -217,8 +209,8 @@ def test_only_training_trains_and_only_public_test_selects(tmp_path: Path, train
 
 
 def test_a_training_that_diverges_ends_with_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"epoch \d: the loss is not finite; a lower learning_rate"):
-        run(tmp_path, learning_rate=1e30, optimiser="sgd", epochs=9)
+    with pytest.raises(UserError, match=r"epoch \d: the loss is not finite; a lower lr than"):
+        run(tmp_path, lr=1e30, optimizer="sgd", epochs=9)
 
 
 def epoch(number: int, loss: float, accuracy: float) -> Epoch:
@@ -236,32 +228,30 @@ def test_the_best_epoch_is_the_earliest_of_equals() -> None:
 def test_patience_ends_a_run() -> None:
     history = [epoch(number, 1.0, 0.5) for number in range(1, 5)]
     stalled = Run(history, history[0], {})
-    assert stalled.ended(recipe(epochs=40, patience=3))
-    assert not stalled.ended(recipe(epochs=40, patience=4))
-    assert not stalled.ended(recipe(epochs=40, patience=None))
-    assert stalled.ended(recipe(epochs=4, patience=None))
-    assert not Run().ended(recipe(patience=1))
+    assert stalled.ended(toy_config(epochs=40, patience=3))
+    assert not stalled.ended(toy_config(epochs=40, patience=4))
+    assert not stalled.ended(toy_config(epochs=40, patience=None))
+    assert stalled.ended(toy_config(epochs=4, patience=None))
+    assert not Run().ended(toy_config(patience=1))
 
 
 def test_rate_decays_with_each_epoch() -> None:
     history = [epoch(number, 1.0, 0.5) for number in range(1, 4)]
-    assert learning_rate(recipe(learning_rate=0.5, learning_rate_decay=0.9), history) == pytest.approx(0.5 * 0.9**3)
+    assert epoch_lr(toy_config(lr=0.5, lr_decay=0.9), history) == pytest.approx(0.5 * 0.9**3)
 
 
 def test_reduce_on_plateau_is_torchs() -> None:
     """Losses with plateaus of different lengths, beside torch's own scheduler with its threshold at zero."""
     losses = [1.0, 0.9, 0.9, 0.95, 0.9, 0.91, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.7]
-    settings = recipe(
-        learning_rate=0.1, learning_rate_decay=1.0, select_by="loss", reduce_on_plateau=0.5, plateau_patience=2
-    )
-    optimiser = torch.optim.SGD([torch.zeros(1)], lr=0.1)
-    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=2, threshold=0.0)
+    settings = toy_config(lr=0.1, lr_decay=1.0, select_by="loss", plateau_factor=0.5, plateau_patience=2)
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=2, threshold=0.0)
     history: list[Epoch] = []
     for number, loss in enumerate(losses):
-        assert learning_rate(settings, history) == pytest.approx(optimiser.param_groups[0]["lr"])
+        assert epoch_lr(settings, history) == pytest.approx(optimizer.param_groups[0]["lr"])
         history.append(epoch(number + 1, loss, 0.5))
         torchs.step(loss)
-    assert learning_rate(settings, history) < 0.03
+    assert epoch_lr(settings, history) < 0.03
 
 
 def test_weights_are_kept_every_so_many_epochs(tmp_path: Path) -> None:
@@ -272,7 +262,7 @@ def test_weights_are_kept_every_so_many_epochs(tmp_path: Path) -> None:
         toy_faces(Split.training, 60, 1),
         toy_faces(Split.public_test, 20, 2),
         loss=cross_entropy,
-        recipe=recipe(epochs=5, keep_every=2),
+        config=toy_config(epochs=5, keep_every=2),
         seed=3,
         precision=torch.float32,
         checkpoint=Checkpoint(tmp_path / "run.pt"),
@@ -284,8 +274,8 @@ def test_weights_are_kept_every_so_many_epochs(tmp_path: Path) -> None:
 
 
 def test_selected_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
-    result, _ = run(tmp_path, epochs=6, learning_rate=0.5)
+    result, _ = run(tmp_path, epochs=6, lr=0.5)
     assert result.best == max(result.history, key=lambda line: (line.validation_accuracy, -line.epoch))
-    cut, _ = run(tmp_path / "cut", epochs=result.best.epoch, learning_rate=0.5)
+    cut, _ = run(tmp_path / "cut", epochs=result.best.epoch, lr=0.5)
     for name, tensor in cut.best_state.items():
         assert torch.equal(tensor, result.best_state[name]), name

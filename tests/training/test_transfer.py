@@ -1,6 +1,5 @@
-"""Transfer on a made-up weights file: what starts where, what thaws when, features once instead of every epoch."""
+"""Transfer on made-up weights: what starts where, what unfreezes when, features once instead of every epoch."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,61 +7,53 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fer.data.store import open_store
-from fer.emotions import Split
+from fer.config.run import RunConfig
+from fer.constants import Split
 from fer.errors import UserError
-from fer.models.classifier import load_classifier, predict
+from fer.files import sha256_of
+from fer.models.classifier import Normalisation, load_classifier, predict
+from fer.models.networks import build
 from fer.models.pretrained import Transferred
-from fer.models.weights import WEIGHTS
-from fer.models.zoo import build
-from fer.recipe import Augment, Recipe
+from fer.orchestration.jobs import Job, run_job
+from fer.store import open_store
 from fer.training import transfer
-from fer.training.job import Job, new_classifier, read_faces, run_job
-from fer.training.transfer import Pretrained, feature_sets, thaw
-from tests.training.test_loop import recipe
-from tests.training.test_runs import own_folder, store
+from fer.training.run import new_classifier, read_faces
+from fer.training.transfer import feature_sets, unfreeze
+from tests.runs import config, jobs, silent, toy_config
 
-__all__ = ["own_folder", "store"]
-NAME = "mobilenet_v2_imagenet"
+
+def transfer_config(**changes: Any) -> RunConfig:
+    short = {"epochs": 2, "batch_size": 20, "lr": 0.001, "input_size": 48, "schedule": {"shape": "none"}}
+    frozen = {"trainable_stages": 0, "backbone_lr": 1.0, **changes.pop("transfer", {})}
+    plain = {"flip": True, "rotation": 0.0, "shift": 0.0, "scale": 0.0, **changes.pop("augment", {})}
+    return config("mobilenet_v2", **(short | {"transfer": frozen, "augment": plain} | changes))
 
 
 @pytest.fixture
-def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a file of random weights in MobileNetV2's public layout, three input channels."""
+def weights(tmp_path: Path) -> Path:
+    """Random weights in MobileNetV2's public layout, three input channels."""
     torch.manual_seed(7)
-    state = {f"{name}": tensor for name, tensor in build("mobilenet_v2").backbone.state_dict().items()}  # type: ignore[union-attr]
+    state = dict(build(transfer_config().network, 48).backbone.state_dict())  # type: ignore[union-attr]
     first = "features.0.0.weight"
     state[first] = state[first].expand(-1, 3, -1, -1).contiguous() / 3
-    (tmp_path / "weights").mkdir()
-    save_file(state, tmp_path / "weights" / WEIGHTS[NAME].file)
-    monkeypatch.setitem(WEIGHTS, NAME, replace(WEIGHTS[NAME], sha256=None))
-    return tmp_path / "weights"
+    save_file(state, tmp_path / "weights.safetensors")
+    return tmp_path / "weights.safetensors"
 
 
-def transfer_recipe(**changes: Any) -> Recipe:
-    return recipe(**({"epochs": 2, "weights": NAME, "trainable_stages": 0, "learning_rate": 0.001} | changes))
-
-
-def job(store: Path, out: Path, folder: Path | None, *, required: bool = True, **changes: Any) -> Job:
-    return Job(
-        dataset="toy", system="mobile", model="mobilenet_v2", seed=0, recipe=transfer_recipe(**changes), store=store,
-        out=out, device="cpu", precision="float32", threads=1, pretrained=Pretrained(NAME, folder, required),
-    )  # fmt: skip
-
-
-def silent(*_: Any) -> None:
-    pass
+def job(store: Path, out: Path, weights: Path | None, **changes: Any) -> Job:
+    return Job("mobile", transfer_config(**changes), 0, store, out, weights=weights)
 
 
 def test_the_backbone_starts_from_the_file_and_stays_when_frozen(store: Path, tmp_path: Path, weights: Path) -> None:
     run_job(job(store, tmp_path / "out", weights), silent)
     classifier, provenance = load_classifier(tmp_path / "out" / "0.safetensors")
-    started, _ = new_classifier(job(store, tmp_path / "out", weights), None)  # type: ignore[arg-type]
+    started = new_classifier(transfer_config(), Normalisation(), weights)
     for name, tensor in started.network.backbone.state_dict().items():  # type: ignore[union-attr]
         assert torch.equal(classifier.network.backbone.state_dict()[name], tensor), name  # type: ignore[union-attr]
     assert provenance["starts_from"] == "ImageNet"
-    assert len(provenance["weights_sha256"]) == 64
-    assert provenance["normalise"] == f"{WEIGHTS[NAME].mean:g}, {WEIGHTS[NAME].std:g}"
+    assert provenance["weights_sha256"] == sha256_of(weights)
+    assert classifier.normalise.mean[0, 0].item() == pytest.approx(0.449 * 255)
+    assert classifier.normalise.std[0, 0].item() == pytest.approx(0.226 * 255)
 
 
 def test_features_once_are_training_the_head_in_every_epoch(
@@ -70,7 +61,7 @@ def test_features_once_are_training_the_head_in_every_epoch(
 ) -> None:
     """The same run with the whole network in each step, its backbone frozen."""
     run_job(job(store, tmp_path / "once", weights), silent)
-    monkeypatch.setattr(Recipe, "features_once", property(lambda _: False))
+    monkeypatch.setattr(RunConfig, "features_once", property(lambda _: False))
     run_job(job(store, tmp_path / "each", weights), silent)
     first, second = (load_classifier(tmp_path / name / "0.safetensors")[0] for name in ("once", "each"))
     for name, tensor in first.state_dict().items():
@@ -90,20 +81,71 @@ def test_features_are_computed_once_for_all_runs(
     monkeypatch.setattr(transfer, "compute_features", counted)
     run_job(job(store, tmp_path / "a", weights), silent)
     assert len(calls) == 3  # Training, its mirror image, PublicTest
-    run_job(job(store, tmp_path / "b", weights, learning_rate=0.01), silent)
+    run_job(job(store, tmp_path / "b", weights, lr=0.01), silent)
     assert len(calls) == 3
     run_job(job(store, tmp_path / "c", weights, input_size=64), silent)
     assert len(calls) == 6
 
 
-def test_without_weights_a_run_starts_at_random_and_says_so_or_ends(store: Path, tmp_path: Path) -> None:
-    run_job(job(store, tmp_path / "out", None, required=False), silent)
+def test_a_run_without_weights_starts_at_random(store: Path, tmp_path: Path) -> None:
+    run_job(job(store, tmp_path / "out", None), silent)
     _, provenance = load_classifier(tmp_path / "out" / "0.safetensors")
-    assert provenance["starts_from"] == "random"
-    assert "random initialisation" in provenance["weights"]
-    facenet = Pretrained("inception_resnet_v1_vggface2", tmp_path, required=True)
-    with pytest.raises(UserError, match="inception_resnet_v1_vggface2"):
-        facenet.load()
+    assert (provenance["starts_from"], provenance["weights_sha256"]) == ("random", None)
+
+
+def test_what_is_no_backbone_does_not_start_from_public_weights(weights: Path) -> None:
+    with pytest.raises(UserError, match=r"weights\.safetensors: not trained by this project; only .* type backbone"):
+        new_classifier(config(), Normalisation(), weights)
+
+
+def test_a_file_of_another_backbone_is_refused(tmp_path: Path, weights: Path) -> None:
+    with pytest.raises(UserError, match=r"weights\.safetensors: no tensor conv1\.weight"):
+        new_classifier(config("resnet50_imagenet", input_size=48), Normalisation(), weights)
+    save_file({"features.0.0.weight": torch.zeros(32, 3, 3, 3)}, tmp_path / "part.safetensors")
+    with pytest.raises(UserError, match=r"part\.safetensors: not the weights of mobilenet_v2 \("):
+        new_classifier(transfer_config(), Normalisation(), tmp_path / "part.safetensors")
+
+
+@pytest.fixture
+def own(store: Path, tmp_path: Path) -> Path:
+    """Weights that this project trained."""
+    (source,) = jobs(store, tmp_path / "own", seeds=(0,), config=toy_config(epochs=1, normalise="global"))
+    run_job(source, silent)
+    return tmp_path / "own" / "0.safetensors"
+
+
+def test_a_run_starts_from_own_weights_but_for_the_last_layer(own: Path) -> None:
+    source, _ = load_classifier(own)
+    torch.manual_seed(1)
+    started = new_classifier(toy_config(normalise="global"), Normalisation(), own)
+    torch.manual_seed(1)
+    fresh = build(toy_config().network, 48).state_dict()
+    last = [name for name in fresh if name.startswith("19.")]
+    assert [fresh[name].shape for name in last] == [(7, 200), (7,)]
+    for name, tensor in started.state_dict().items():
+        key = name.removeprefix("network.")
+        assert torch.equal(tensor, fresh[key] if key in last else source.state_dict()[name]), name
+
+
+def test_a_run_from_own_weights_says_so(store: Path, tmp_path: Path, own: Path) -> None:
+    settings = toy_config(epochs=1, normalise="global", transfer={"pretrained_on": "synthetic faces"})
+    (tuned,) = jobs(store, tmp_path / "out", seeds=(0,), config=settings, weights=own)
+    run_job(tuned, silent)
+    _, provenance = load_classifier(tmp_path / "out" / "0.safetensors")
+    assert (provenance["starts_from"], provenance["weights_sha256"]) == ("synthetic faces", sha256_of(own))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"normalise": "pixel"}, "trained with normalise=global; the system has pixel"),
+        ({"normalise": "global", "network": {"hidden": [100]}}, "trained with network="),
+        ({"normalise": "global", "input_size": 64}, "trained on images of another size"),
+    ],
+)
+def test_own_weights_that_do_not_fit_are_refused(own: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=rf"0\.safetensors: {message}"):
+        new_classifier(toy_config(**changes), Normalisation(), own)
 
 
 @pytest.mark.parametrize(
@@ -111,33 +153,36 @@ def test_without_weights_a_run_starts_at_random_and_says_so_or_ends(store: Path,
     [(None, None, 0, 0), (0, None, 9, 5), (2, None, 0, 3), (0, 3, 2, 5), (0, 3, 3, 4), (1, 2, 5, 2), (9, None, 0, 0)],
 )
 def test_what_is_frozen_when(stages: int | None, every: int | None, epoch: int, frozen: int) -> None:
-    network = build("mobilenet_v2")
+    settings = transfer_config(transfer={"trainable_stages": stages, "unfreeze_every": every})
+    network = build(settings.network, 48)
     assert isinstance(network, Transferred)
-    thaw(network, transfer_recipe(trainable_stages=stages, unfreeze_every=every), epoch)
+    unfreeze(network, settings, epoch)
     assert network.frozen == frozen
 
 
-def test_a_thawing_run_that_was_interrupted_ends_in_the_same_bytes(store: Path, tmp_path: Path, weights: Path) -> None:
+def test_an_unfreezing_run_that_was_interrupted_ends_in_the_same_bytes(
+    store: Path, tmp_path: Path, weights: Path
+) -> None:
     def stop(_run: str, done: int, _share: float, epoch: object) -> None:
         if epoch and done == 2:
             raise KeyboardInterrupt
 
     changes: dict[str, Any] = {
         "epochs": 3,
-        "unfreeze_every": 1,
-        "augment": Augment(rotation=10.0),
-        "backbone_rate": 0.1,
+        "augment": {"rotation": 10.0},
+        "transfer": {"unfreeze_every": 1, "backbone_lr": 0.1},
     }
     run_job(job(store, tmp_path / "whole", weights, **changes), silent)
     with pytest.raises(KeyboardInterrupt):
-        run_job(job(store, tmp_path / "x" / "whole", weights, patience=2, **changes), stop)
-    run_job(job(store, tmp_path / "x" / "whole", weights, patience=2, **changes), silent)
-    assert (tmp_path / "whole" / "0.csv").read_bytes() == (tmp_path / "x" / "whole" / "0.csv").read_bytes()
+        run_job(job(store, tmp_path / "cut", weights, **changes), stop)
+    run_job(job(store, tmp_path / "cut", weights, **changes), silent)
+    for name in ("0.csv", "0.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes()
 
 
 def test_adapted_statistics_are_not_the_files(store: Path, tmp_path: Path, weights: Path) -> None:
     run_job(job(store, tmp_path / "as", weights, epochs=1), silent)
-    run_job(job(store, tmp_path / "adapted", weights, epochs=1, adapt_statistics=True), silent)
+    run_job(job(store, tmp_path / "adapted", weights, epochs=1, transfer={"adapt_statistics": True}), silent)
     plain, adapted = (load_classifier(tmp_path / name / "0.safetensors")[0] for name in ("as", "adapted"))
     name = "network.backbone.features.0.1.running_mean"
     assert not torch.equal(plain.state_dict()[name], adapted.state_dict()[name])
@@ -145,12 +190,12 @@ def test_adapted_statistics_are_not_the_files(store: Path, tmp_path: Path, weigh
     assert torch.equal(plain.state_dict()[weight], adapted.state_dict()[weight])
 
 
-def test_a_views_features_are_its_faces(store: Path, tmp_path: Path, weights: Path) -> None:
-    task = job(store, tmp_path / "out", weights)
-    classifier, _ = new_classifier(task, None)  # type: ignore[arg-type]
+def test_a_mirrored_faces_features_are_its_own(store: Path, weights: Path) -> None:
+    classifier = new_classifier(transfer_config(), Normalisation(128.0, 64.0), weights)
     with open_store(store) as file:
         training, validation = (
-            read_faces(task, file, split, torch.device("cpu")) for split in (Split.training, Split.public_test)
+            read_faces(transfer_config(), file, split, torch.device("cpu"))
+            for split in (Split.training, Split.public_test)
         )
     of_training, of_validation = feature_sets(classifier, training, validation, mirrored=True, precision=torch.float32)
     head = classifier.network.head

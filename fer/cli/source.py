@@ -1,0 +1,42 @@
+"""`python -m fer source`: links to the user's files in data/source/, where `acquire` looks for them."""
+
+from pathlib import Path
+
+import click
+
+from fer.errors import UserError
+
+SOURCE = Path("data/source")
+
+
+@click.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--from", "folder", default=".", help="the folder that a relative PATH starts from")
+def source(paths: tuple[str, ...], folder: str) -> None:
+    """Put links to FER2013 (and FER+'s fer2013new.csv) into data/source/.
+
+    Links of an earlier call go; files that are no links are never touched.
+    """
+    targets = [found(path, Path(folder)) for path in paths]
+    if SOURCE.is_symlink() or (SOURCE.exists() and not SOURCE.is_dir()):
+        raise UserError(f"{SOURCE.absolute()}: is yours and no folder; put a link into a folder of that name instead")
+    SOURCE.mkdir(parents=True, exist_ok=True)
+    for old in SOURCE.iterdir():
+        if old.is_symlink():
+            old.unlink()
+    for target in targets:
+        link = SOURCE / target.name
+        if link.exists():
+            raise UserError(f"{link.absolute()}: a file of yours has that name; it is used as it is, or move it away")
+        link.symlink_to(target)
+        click.echo(f"{link} -> {target}")
+
+
+def found(path: str, folder: Path) -> Path:
+    """Return the absolute path. Raise UserError where nothing is."""
+    if not path:
+        raise UserError("make fer2013 CSV=path: the path of FER2013 (a CSV, an archive or a folder of images)")
+    target = (folder / Path(path).expanduser()).absolute()
+    if not target.exists():
+        raise UserError(f"{target}: no such file or folder")
+    return target

@@ -1,0 +1,375 @@
+"""params.yaml as validated, frozen settings.
+
+A parameter is two or three calls from its use: params.yaml -> one of these objects -> an ordinary keyword argument.
+An unknown key, a wrong type or a value out of range ends with a line that names the parameter and what it may be.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from fer.config.run import Options, RunConfig, merged
+from fer.config.settings import Count, Fraction, Names, Settings
+from fer.constants import IMAGE_SIZE
+from fer.errors import UserError
+
+PARAMS = Path("params.yaml")
+UNION_BRANCHES = {"constrained-int", "int", "float", "str", "bool"}  # pydantic names them in an error's place
+NETWORK_TYPES = ("stack", "conv_pairs", "vgg", "resnet", "backbone")  # likewise, after `network`
+MESSAGES = {  # in place of pydantic's, which speak of Python
+    "missing": "not given",
+    "extra_forbidden": "no such parameter",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a block of parameters",
+    "model_type": "must be a block of parameters",
+    "too_short": "at least one is needed",
+}
+OF_A_SYSTEM = ("seeds", "not_run")  # what a block may have beside a run's options
+RESERVED = (
+    "ablation",
+    "agreement",
+    "data",
+    "ensemble",
+    "explain",
+    "export",
+    "search",
+    "summary",
+)  # names in metrics/ and plots/
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed stands there twice")
+    return seeds
+
+
+def launches_python(launcher: str) -> str:
+    """DVC puts it before `-m stages.train` in a shell's command."""
+    if launcher != "python" and not re.fullmatch(r"torchrun( [\w.:=/@+-]+)*", launcher):
+        raise ValueError("allowed: python, or torchrun and its options, such as torchrun --nproc-per-node 8")
+    return launcher
+
+
+Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1), AfterValidator(distinct)]
+Pairs = Annotated[tuple[Annotated[tuple[str, str], Field(strict=False)], ...], Field(strict=False)]
+
+
+class ParamsError(UserError):
+    """params.yaml holds something that it may not hold; the message names each parameter."""
+
+
+class Draw(Settings):
+    """The synthetic faces of a pipeline that draws its own."""
+
+    faces: Count
+    seed: Seed
+
+
+class Clean(Settings):
+    max_rejected: Fraction
+    near_duplicate_correlation: Annotated[float, Field(gt=0, lt=1)]
+    drop_leaked: bool
+
+
+class Teachers(Settings):
+    """The three systems that a student learns from, each with every seed."""
+
+    first: str
+    second: str
+    third: str
+
+
+class Lists(Settings):
+    """What runs: the systems of each stage, `systems` being all of them."""
+
+    draw: Annotated[tuple[Literal["synthetic"], ...], Field(strict=False, max_length=1)]
+    train: Names
+    distil: dict[str, str]  # student: teacher
+    distil_ensemble: dict[str, Teachers]
+    transfer: dict[str, str]  # system: the file that it starts from
+    systems: Names
+    explain: Names
+    export: Names
+    ablation: Names
+
+
+class Train(Settings):
+    launcher: Annotated[str, AfterValidator(launches_python)]
+    workers: Count | Literal["auto"]
+    defaults: dict[str, Any]
+
+
+class Predict(Settings):
+    batch_size: Count
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["auto", "float32", "bfloat16"]
+    threads: Count
+
+
+class Evaluate(Settings):
+    resamples: Count  # bootstrap resamples behind each 95 % interval
+    bootstrap_seed: Seed
+
+
+class Ensemble(Settings):
+    rounds: Count
+
+
+class Explain(Settings):
+    faces: Count  # of each emotion, at most
+    shown: Count
+    gallery: Count
+    steps: Annotated[int, Field(ge=2, le=IMAGE_SIZE)]
+    resamples: Count
+    seed: Seed
+
+
+class Export(Settings):
+    calibration_faces: Count
+    opset: Annotated[int, Field(ge=13, le=20)]  # 13 brought a scale a channel; torch's exporter ends at 20
+
+
+class Report(Settings):
+    pairs: Pairs  # systems tested against each other, seed by seed
+
+
+class Ablation(Settings):
+    """One system, and the changes of each variant of it by name."""
+
+    base: str
+    variants: dict[str, dict[str, Any]]
+
+
+class Dimension(Settings):
+    """What one parameter of a search may be: a range, with `log` in equal ratios, or one of some choices."""
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    whole: bool = False
+    choices: Annotated[tuple[str | int | float | bool, ...], Field(strict=False, min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def one_kind(self) -> Self:
+        if (self.choices is None) != (self.low is not None and self.high is not None):
+            raise ValueError("either low and high or choices")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ValueError("low must be less than high")
+        if self.log and (self.low is None or self.low <= 0):
+            raise ValueError("log needs a range above 0")
+        return self
+
+
+Space = Annotated[dict[str, Dimension], Field(min_length=1)]
+
+
+class Search(Settings):
+    """`python -m fer search`: the space, by a system's parameters (dotted below a block), and how trials end early."""
+
+    space: Space
+    spaces: dict[str, Space]  # of single systems, in place of `space`
+    startup_trials: Count
+    warm_up_epochs: Count
+    seed: Seed
+
+    def of(self, system: str) -> "Search":
+        """Return the search of that system: its own space where it has one."""
+        return self.model_copy(update={"space": self.spaces.get(system, self.space), "spaces": {}})
+
+
+class Params(Settings):
+    """The whole of params.yaml."""
+
+    code: str
+    seeds: Seeds
+    run: Lists
+    draw: Draw
+    clean: Clean
+    train: Train
+    systems: dict[str, dict[str, Any]]
+    predict: Predict
+    evaluate: Evaluate
+    ensemble: Ensemble
+    explain: Explain
+    export: Export
+    report: Report
+    ablation: Ablation
+    search: Search
+
+    def config(self, system: str) -> RunConfig:
+        """Return what a run of the system is. Raise ParamsError, a line for each wrong option."""
+        return self.run_of(f"systems.{system}.", self.systems[system])
+
+    def variant(self, name: str) -> RunConfig:
+        """Return a run of the ablation's base with a variant's changes. Raise ParamsError."""
+        changes = self.ablation.variants[name]
+        return self.run_of(f"ablation.variants.{name}.", merged(self.systems[self.ablation.base], changes))
+
+    def run_of(self, place: str, block: Mapping[str, Any]) -> RunConfig:
+        options = {name: value for name, value in block.items() if name not in OF_A_SYSTEM}
+        config: RunConfig = validated(RunConfig, merged(self.train.defaults, options), place)
+        return config
+
+    def seeds_of(self, system: str) -> tuple[int, ...]:
+        """Return the system's own seeds, else all."""
+        return tuple(self.systems[system].get("seeds", self.seeds))
+
+    @property
+    def not_run(self) -> dict[str, str]:
+        """The systems that no stage runs, and why."""
+        return {name: block["not_run"] for name, block in self.systems.items() if name not in self.run.systems}
+
+    @model_validator(mode="after")
+    def names_exist(self) -> Self:
+        run = self.run
+        for group in ("train", "distil", "distil_ensemble", "transfer", "systems"):
+            require(f"run.{group}", getattr(run, group), self.systems)
+        for group in ("explain", "export"):
+            require(f"run.{group}", getattr(run, group), run.systems)
+        require("run.distil", run.distil.values(), run.systems)
+        teachers = (name for three in run.distil_ensemble.values() for name in three.model_dump().values())
+        require("run.distil_ensemble", teachers, run.systems)
+        require("run.ablation", run.ablation, self.ablation.variants)
+        require("ablation.base", (self.ablation.base,), run.train if run.ablation else self.systems)
+        require("report.pairs", (name for pair in self.report.pairs for name in pair), (*self.systems, "ensemble"))
+        require("search.spaces", self.search.spaces, self.systems)
+        if taken := [name for name in self.systems if name in RESERVED]:
+            raise ValueError(f"systems.{taken[0]}: the name is taken; not allowed: {', '.join(RESERVED)}")
+        for name in (*self.systems, *self.ablation.variants):
+            if not re.fullmatch(r"[\w-]+", name):
+                raise ValueError(f"{name!r}: a name has letters, digits, _ and - only: files are called by it")
+        return self
+
+    @model_validator(mode="after")
+    def blocks_are_runs(self) -> Self:
+        lines = problems(validated, Options, self.train.defaults, "train.defaults.")
+        for name, block in () if lines else self.systems.items():
+            lines += problems(validated, Seeds, block.get("seeds", self.seeds), f"systems.{name}.seeds.")
+            lines += problems(self.config, name)
+        for name in () if lines else self.ablation.variants:
+            lines += problems(self.variant, name)
+        if lines:
+            raise ValueError("\n".join(lines))
+        return self
+
+    @model_validator(mode="after")
+    def lists_fit(self) -> Self:
+        """A system that runs stands in one list and in `systems`; one that does not says why."""
+        run = self.run
+        trained = [*run.train, *run.distil, *run.distil_ensemble, *run.transfer]
+        for name in dict.fromkeys((*trained, *run.systems)):
+            if trained.count(name) != 1 or run.systems.count(name) != 1:
+                raise ValueError(
+                    f"run: {name} must stand once in train, distil, distil_ensemble or transfer, and once in systems"
+                )
+        for name, block in self.systems.items():
+            if name not in run.systems and not isinstance(block.get("not_run"), str):
+                raise ValueError(f"systems.{name}.not_run: in no list of `run`, so it needs the reason why")
+            if name in run.systems and "not_run" in block:
+                raise ValueError(f"systems.{name}.not_run: it runs (run.systems); take one of the two away")
+        for student, teacher in run.distil.items():
+            if missing := set(self.seeds_of(student)) - set(self.seeds_of(teacher)):
+                raise ValueError(f"systems.{student}.seeds: its teacher {teacher} has no seed {min(missing)}")
+        for name in run.transfer:
+            if self.config(name).transfer.pretrained_on is None:
+                raise ValueError(f"systems.{name}.transfer.pretrained_on: not given; run.transfer names its weights")
+        return self
+
+    @model_validator(mode="after")
+    def searched_parameters_exist(self) -> Self:
+        options = {name: dotted(self.config(name).model_dump()) for name in self.systems}
+        require("search.space", self.search.space, dict.fromkeys(one for names in options.values() for one in names))
+        for name, space in self.search.spaces.items():
+            require(f"search.spaces.{name}", space, options[name])
+        return self
+
+
+def require(parameter: str, names: Iterable[str], allowed: Iterable[str]) -> None:
+    allowed = list(allowed)
+    for name in names:
+        if name not in allowed:
+            raise ValueError(f"{parameter}: {name!r}: allowed: {', '.join(allowed)}")
+
+
+def dotted(block: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """{a: {b: 1}} to [a.b]."""
+    parts = [
+        dotted(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [prefix + name]
+        for name, value in block.items()
+    ]
+    return [name for part in parts for name in part]
+
+
+def validated(kind: Any, value: Any, place: str) -> Any:
+    """Return the value as that kind. Raise ParamsError, a line for each parameter that is wrong, `place` before it."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise ParamsError("\n".join(explain(error, place))) from None
+
+
+def problems(check: Callable[..., object], *arguments: object) -> list[str]:
+    try:
+        check(*arguments)
+    except ParamsError as error:
+        return str(error).splitlines()
+    return []
+
+
+def load_params(path: Path = PARAMS) -> Params:
+    """Raise ParamsError, a line for each wrong parameter, or for a folder without the file."""
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ParamsError(f"{path}: expected a mapping")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise ParamsError("\n".join(f"{path}: {line}" for line in explain(error))) from None
+
+
+def read_yaml(path: Path) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(
+            f"{path.absolute()}: not there; run this in a pipeline's folder (the root, or demo/)"
+        ) from None
+    except OSError as error:
+        raise ParamsError(f"{path}: {error.strerror}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
+
+
+def explain(error: ValidationError, place: str = "") -> list[str]:
+    """Return a line for each wrong parameter: `place` and its dotted name, its value, what it may be."""
+    lines = []
+    for one in error.errors():
+        if one["type"] == "too_short" and one["input"]:
+            continue  # its items are wrong, and have their own lines
+        parts = [str(part) for part in one["loc"] if str(part) not in UNION_BRANCHES and "[" not in str(part)]
+        if parts[:1] == ["network"]:
+            parts = [part for part in parts if part not in NETWORK_TYPES]
+        lines += line_of(one, (place + ".".join(parts)).rstrip(".")).splitlines()
+    return lines
+
+
+def line_of(error: Any, name: str) -> str:
+    kind, value, message = error["type"], error["input"], error["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        shown = "" if isinstance(value, dict | Settings) else f"{value!r}: "  # a block is too much
+        return f"{name}: {shown}{message}" if name else message
+    if kind == "union_tag_invalid":
+        return f"{name}.type: {error['ctx']['tag']!r}: allowed: {', '.join(NETWORK_TYPES)}"
+    if kind == "union_tag_not_found":
+        return f"{name}.type: not given; allowed: {', '.join(NETWORK_TYPES)}"
+    if kind in ("missing", "extra_forbidden"):
+        return f"{name}: {MESSAGES[kind]}"
+    message = MESSAGES.get(kind, message)
+    return f"{name}: {value!r}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,80 @@
+"""Weights to predictions: the logits of every face of PublicTest and PrivateTest, a file a seed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fer.constants import Split
+from fer.errors import UserError
+from fer.files import atomic_write
+from fer.models.classifier import Classifier, load_classifier, predict
+from fer.models.device import describe_device, pick_device, pick_precision, prepare
+from fer.predictions.format import TEST_SPLITS, Predictions, near_duplicate_rows, write_predictions
+from fer.store import Faces, open_store, read_split
+
+PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how to predict: params.yaml's block `predict`."""
+
+    device: str
+    precision: str
+    threads: int
+    batch_size: int
+
+
+def predict_system(models: Path, store: Path, near_duplicates: Path, out: Path, runtime: Runtime) -> None:
+    """Write {seed}.safetensors, and the history {seed}.csv, for every seed in `models`; remove what else lies there.
+
+    Raises:
+        UserError: no weights.
+        WeightsError: a file that is not a system's weights.
+        PredictionsError: logits that are not finite.
+    """
+    prepare(runtime.threads)
+    near = near_duplicate_rows(near_duplicates)
+    with open_store(store) as file:
+        faces = {split: read_split(file, split) for split in TEST_SPLITS}
+    weights = sorted(models.glob("*.safetensors"))
+    if not weights:
+        raise UserError(f"{models}: no trained seed; `dvc repro` trains it")
+    for path in weights:
+        classifier, provenance = load_classifier(path)
+        logits, predicted_on = predict_splits(classifier, faces, runtime)
+        splits = {split: beside_labels(logits[split], of, near) for split, of in faces.items()}
+        write_predictions(out / path.name, splits, provenance | {"predicted_on": predicted_on})
+        with atomic_write(out / f"{path.stem}.csv") as temporary:
+            temporary.write_bytes(path.with_suffix(".csv").read_bytes())
+    remove_others(out, {path.stem for path in weights})
+
+
+def predict_splits(
+    classifier: Classifier, faces: dict[Split, Faces], runtime: Runtime
+) -> tuple[dict[Split, NDArray[np.float32]], dict[str, str]]:
+    """Return the logits of each split, (N, 7), and what they were computed on."""
+    device = pick_device(runtime.device)
+    precision = pick_precision(runtime.precision, device)
+    classifier = classifier.to(device)
+    logits = {}
+    for split, of in faces.items():
+        images = torch.from_numpy(of.images).unsqueeze(1).to(device)  # uint8 (N, 1, 48, 48)
+        said = predict(classifier, images, precision, batch_size=runtime.batch_size, tta=classifier.tta)
+        logits[split] = said.cpu().numpy()  # (N, 7)
+    return logits, {"device": describe_device(device), "precision": PRECISIONS[precision]}
+
+
+def beside_labels(logits: NDArray[np.float32], faces: Faces, near: NDArray[Any]) -> Predictions:
+    return Predictions(logits, faces.labels, faces.rows, faces.in_training, np.isin(faces.rows, near))
+
+
+def remove_others(folder: Path, seeds: set[str]) -> None:
+    """Remove the files of seeds that are no longer trained."""
+    for path in (*folder.glob("*.safetensors"), *folder.glob("*.csv")):
+        if path.stem not in seeds:
+            path.unlink()

@@ -1,0 +1,193 @@
+"""Processes that train one network together, as torchrun starts them: each takes its shard of every batch.
+
+Every process has all faces and draws the same batches and distortions from the same generator. It shows the network its
+shard, gathers the logits of all and has the loss of the whole batch, whatever the loss is. Batch normalisation is over
+the whole batch too, so that the weights are those of one process up to rounding. What a network draws while it trains
+(dropout, fractional pooling) is drawn a process each: such a network is trained as well, but not to the same weights.
+
+Alone, which a process is that torchrun did not start, every function here gives back what it was given.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from fer.errors import DistributedError
+from fer.models.device import pick_device
+
+
+def in_process_group() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def size() -> int:
+    return dist.get_world_size() if in_process_group() else 1
+
+
+def is_main_process() -> bool:
+    """Whether this is the one process that reports and writes, rank 0."""
+    return not in_process_group() or dist.get_rank() == 0
+
+
+def group_facts() -> dict[str, int]:
+    """Return how many processes train together, empty alone: a result's last bits depend on it."""
+    return {"processes": size()} if in_process_group() else {}
+
+
+def wait_for_all() -> None:
+    if in_process_group():
+        dist.barrier()
+
+
+@contextmanager
+def joined(device: str) -> Iterator[None]:
+    """Join the process group that torchrun started, for the block; do nothing without torchrun.
+
+    Raise DistributedError when another process is gone, noticed in a transfer or by torchrun's signal.
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        yield
+        return
+    signal.signal(signal.SIGTERM, terminated)
+    on_gpu = pick_device(device).type == "cuda"
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield
+    except RuntimeError as error:
+        if is_lost_connection(error):
+            raise DistributedError(lost()) from None
+        raise
+    finally:
+        dist.destroy_process_group()
+
+
+def terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """torchrun ends the others as soon as one is gone."""
+    raise DistributedError(lost())
+
+
+def is_lost_connection(error: RuntimeError) -> bool:
+    words = str(error).lower()
+    return isinstance(error, dist.DistError) or "gloo" in words or "connection" in words
+
+
+def lost() -> str:
+    return (
+        f"process {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: another training process was killed or ended\n"
+        "finished epochs are kept: the next `dvc repro` continues there"
+    )
+
+
+def shard(items: Tensor) -> Tensor:
+    """Return this process's shard of (B, ...): shards in the order of ranks, as even as can be."""
+    return items.tensor_split(size())[dist.get_rank()] if in_process_group() else items
+
+
+def gathered(own: Tensor, count: int) -> Tensor:
+    """Return all shards of (B, C) as one, `count` being B; the gradient reaches this process's own alone."""
+    if not in_process_group():
+        return own
+    lengths = [len(piece) for piece in torch.empty(count, 0).tensor_split(size())]
+    padded = own.new_zeros((max(lengths), *own.shape[1:]))
+    padded[: len(own)] = own.detach()
+    pieces = [torch.empty_like(padded) for _ in lengths]
+    dist.all_gather(pieces, padded)
+    whole = [piece[:length] for piece, length in zip(pieces, lengths, strict=True)]
+    whole[dist.get_rank()] = own
+    return torch.cat(whole)
+
+
+def for_mean_gradient(loss: Tensor) -> Tensor:
+    """Return the whole batch's loss so scaled that DistributedDataParallel's mean over processes is its gradient.
+
+    Each process has the gradient of its own faces; their sum is meant.
+    """
+    return loss * size() if in_process_group() else loss
+
+
+def replicated(network: nn.Module) -> nn.Module:
+    """Return it with gradients averaged over the processes. Made anew for each epoch, since layers unfreeze."""
+    if not in_process_group():
+        return network
+    return DistributedDataParallel(network)
+
+
+def with_common_statistics(network: nn.Module) -> nn.Module:
+    """Normalise over the whole batch: torch's SyncBatchNorm on CUDA, which it needs, ours on the CPU."""
+    if not in_process_group():
+        return network
+    if dist.get_backend() == "nccl":
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        return converted
+    for name, child in network.named_children():
+        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+            setattr(network, name, GroupBatchNorm.like(child))
+        else:
+            with_common_statistics(child)
+    return network
+
+
+class Summed(torch.autograd.Function):
+    """The sum over the processes; each one's gradient is the sum of what all have for it."""
+
+    @staticmethod
+    def forward(_context: Any, values: Tensor) -> Tensor:
+        total = values.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_context: Any, gradient: Tensor) -> Tensor:
+        return Summed.forward(_context, gradient)
+
+
+def summed(values: Tensor) -> Tensor:
+    result: Tensor = Summed.apply(values)
+    return result
+
+
+class GroupBatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch normalisation whose mean and variance are those of every process's images together (N, C, ...)."""
+
+    @classmethod
+    def like(cls, norm: nn.modules.batchnorm._BatchNorm) -> "GroupBatchNorm":
+        """Return one with the same parameters and statistics, not copies of them."""
+        result = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        result.__dict__.update(norm.__dict__)
+        return result
+
+    def _check_input_dim(self, inputs: Tensor) -> None:
+        pass
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(inputs)
+        values = inputs.float()
+        others = [0, *range(2, values.ndim)]
+        shape = (1, -1, *[1] * (values.ndim - 2))
+        total = torch.tensor(float(values.numel() // values.shape[1]))
+        dist.all_reduce(total)
+        mean = summed(values.sum(others)) / total  # (C,)
+        centred = values - mean.view(shape)
+        variance = summed(centred.square().sum(others)) / total  # (C,)
+        self.remember(mean.detach(), variance.detach() * total / (total - 1))
+        scale = self.weight * torch.rsqrt(variance + self.eps)  # (C,)
+        return (centred * scale.view(shape) + self.bias.view(shape)).to(inputs.dtype)
+
+    def remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the running statistics towards the batch's, as torch's batch normalisation does."""
+        running: Any = (self.running_mean, self.running_var, self.num_batches_tracked)
+        running[2].add_(1)
+        step = 1 / running[2].item() if self.momentum is None else self.momentum
+        running[0].lerp_(mean, step)
+        running[1].lerp_(variance, step)

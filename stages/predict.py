@@ -1,0 +1,26 @@
+"""predict: a system's weights -> data/predictions/{system}/{seed}.safetensors, its logits of both test splits."""
+
+from pathlib import Path
+
+import click
+
+from fer.config.params import load_params
+from fer.predictions.predict import Runtime, predict_system
+from stages import clear_errors
+
+
+@click.command(help=__doc__)
+@click.argument("system")
+@clear_errors
+def main(system: str) -> None:
+    predict_system(
+        Path("data/models") / system,
+        store=Path("data/normalised.h5"),
+        near_duplicates=Path("data/near_duplicates.csv"),
+        out=Path("data/predictions") / system,
+        runtime=Runtime(**load_params().predict.model_dump()),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""validate: params.yaml is valid and every network takes its input -> data/valid.txt, always the same text."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from fer.config.params import Params, load_params
+from fer.files import write_text
+from fer.models.networks import check
+from stages import clear_errors
+
+SOURCE = Path("data/source")
+NO_DATA = f"""\
+{SOURCE}: no dataset there yet. FER2013 is not free to copy, so it is not in this repository. Get it with one of
+    make fer2013 CSV=path/to/fer2013.csv     from a file or folder of yours
+    python -m fer download fer2013           from Kaggle
+`make demo` runs the same pipeline on synthetic faces and needs no data."""
+
+
+@click.command(help=__doc__)
+@clear_errors
+def main() -> None:
+    params = load_params()
+    check_networks(params)
+    if not params.run.draw and not SOURCE.exists():
+        print(NO_DATA, file=sys.stderr)
+    write_text(Path("data/valid.txt"), "params.yaml is valid\n")
+
+
+def check_networks(params: Params) -> None:
+    for system in params.systems:
+        check(system, params.config(system))
+    for name in params.ablation.variants:
+        check(f"{params.ablation.base} (ablation.variants.{name})", params.variant(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""The search: the same trials in any number of processes, after a kill, and as a command line."""
+
+import contextlib
+import csv
+import multiprocessing
+import os
+import shlex
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from dvc.utils.hydra import apply_overrides
+from optuna.distributions import FloatDistribution
+
+from fer.config.params import PARAMS, Dimension, Params, Search, load_params
+from fer.config.run import RunConfig
+from fer.data.normalise import normalise_store
+from fer.errors import UserError
+from fer.orchestration.jobs import Job
+from fer.orchestration.search import SILENT, Plan, open_storage, open_study, search, tables_of
+from fer.orchestration.search_system import job_of, reproduce, search_system
+from fer.orchestration.search_tables import TrialRow
+from tests.data.test_normalise import write_store
+
+ROOT = Path(__file__).parents[2]
+SPACE = {
+    "lr": Dimension(low=0.001, high=0.1, log=True),
+    "batch_size": Dimension(low=10, high=40, whole=True),
+    "augment.shift": Dimension(choices=(0.0, 0.1)),
+}
+SHORT = {
+    "batch_size": 20, "optimizer": "adam", "lr": 0.01, "patience": None, "device": "cpu", "precision": "float32",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store")
+    write_store(folder / "clean.h5")
+    normalise_store(folder / "clean.h5", folder / "store.h5", drop_leaked=False)
+    return folder / "store.h5"
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def config(epochs: int) -> RunConfig:
+    return load_params(ROOT / PARAMS).config("lausanne_cnn1").changed(SHORT | {"epochs": epochs})
+
+
+def plan(store: Path, *, trials: int = 3, epochs: int = 5, **changes: Any) -> Plan:
+    values: dict[str, Any] = {
+        "search": Search(space=SPACE, spaces={}, startup_trials=9, warm_up_epochs=1, seed=0),
+        "sampler": "random",
+        "trials": trials,
+        "storage": "sqlite:///.searches/trials.db",
+        "job": Job("lausanne_cnn1", config(epochs), 0, store, Path("weights")),
+        "tables": Path("plots"),
+    }
+    return Plan(**(values | changes))
+
+
+def tried(rows: list[TrialRow]) -> list[tuple[Any, ...]]:
+    return sorted((tuple(row.parameters.items()), row.accuracy, row.state) for row in rows)
+
+
+@pytest.fixture(scope="module")
+def alone(store: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
+    """What one process finds that nothing interrupts, in a journal."""
+    with contextlib.chdir(tmp_path_factory.mktemp("alone")):
+        Path(".searches").mkdir()
+        return tried(search(plan(store, storage="journal:.searches/trials.log"), jobs=1))
+
+
+def test_trials_are_runs_and_stand_in_the_tables(store: Path, tmp_path: Path, alone: list[Any]) -> None:
+    rows = search(plan(store), jobs=1)
+    assert tried(rows) == alone
+    assert [row.number for row in rows] == [0, 1, 2]
+    assert {row.state for row in rows} == {"complete"}
+    assert {row.epochs for row in rows} == {5}
+    assert len({row.parameters["lr"] for row in rows}) == 3
+    assert all(0.001 <= row.parameters["lr"] <= 0.1 for row in rows)
+    assert all(row.parameters["batch_size"] in range(10, 41) for row in rows)
+    trials, parallel = (list(csv.DictReader(path.open())) for path in tables_of(plan(store)))
+    assert [float(row["best"]) for row in trials] == [
+        max(float(row["accuracy"]) for row in trials[: place + 1]) for place in range(3)
+    ]
+    assert {row["axis"] for row in parallel} == {"1 lr", "2 batch_size", "3 augment.shift", "4 accuracy"}
+    assert all(0 <= float(row["position"]) <= 1 for row in parallel)
+    assert not list(tmp_path.glob(".checkpoints/*.pt"))
+    assert not list(tmp_path.glob(".searches/*/*/weights"))
+    assert search(plan(store), jobs=1) == rows  # all have ended: nothing is trained
+
+
+@pytest.mark.full  # two processes that import everything
+def test_two_processes_share_the_trials(store: Path, alone: list[tuple[Any, ...]]) -> None:
+    assert tried(search(plan(store), jobs=2)) == alone
+
+
+def test_a_killed_search_goes_on(store: Path, alone: list[tuple[Any, ...]]) -> None:
+    killed = multiprocessing.get_context("spawn").Process(target=search, args=(plan(store),), kwargs={"jobs": 1})
+    killed.start()
+    checkpoints = Path(".checkpoints")
+    while len(list(checkpoints.glob("*.lock"))) < 2 or not list(checkpoints.glob("*.pt")):  # amid the second trial
+        time.sleep(0.02)
+        assert killed.is_alive()
+    assert killed.pid is not None
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.join()
+    left = open_study(plan(store)).get_trials(states=(optuna.trial.TrialState.RUNNING,))
+    assert len(left) == 1
+    assert tried(search(plan(store), jobs=1)) == alone
+    failed = open_study(plan(store)).get_trials(states=(optuna.trial.TrialState.FAIL,))
+    assert [trial.params for trial in failed] == [left[0].params]
+
+
+def test_a_poor_trial_is_pruned(store: Path) -> None:
+    """Rates from nothing to useful ones: what learns nothing falls below the median."""
+    space = {"lr": Dimension(low=1e-7, high=0.01, log=True)}
+    pruned = plan(
+        store, trials=8, epochs=4, search=Search(space=space, spaces={}, startup_trials=2, warm_up_epochs=1, seed=1)
+    )
+    rows = search(pruned, jobs=1)
+    assert {"pruned", "complete"} == {row.state for row in rows}
+    assert all(row.epochs < 4 for row in rows if row.state == "pruned")
+    assert not list(Path(".checkpoints").glob("*.pt"))
+
+
+def test_tpe_learns_from_earlier_trials(store: Path) -> None:
+    rows = search(plan(store, sampler="tpe", trials=3, epochs=1), jobs=1)
+    assert len(rows) == 3
+    assert len({row.parameters["lr"] for row in rows}) == 3
+
+
+def test_a_silent_trial_of_another_machine_is_tried_again(store: Path) -> None:
+    wanted = plan(store, trials=2, epochs=1)
+    study = open_study(wanted)
+    for seen in (time.time(), time.time() - 2 * SILENT):
+        trial = study.ask({"lr": FloatDistribution(0.001, 0.1, log=True)})
+        trial.set_user_attr("host", "another")
+        trial.set_user_attr("seen", seen)
+    with pytest.raises(UserError, match="1 of 2 trials have ended"):
+        search(wanted, jobs=1)
+    states = [trial.state.name for trial in study.get_trials()]
+    assert states == ["RUNNING", "FAIL", "COMPLETE"]
+    assert study.trials[2].params["lr"] == study.trials[1].params["lr"]
+
+
+@pytest.mark.parametrize(
+    ("name", "dimension", "message"),
+    [
+        ("momentum", {"low": 0.5, "high": 1.5}, r"search\.space\.momentum: 1\.5: input should be less than 1"),
+        ("lr_decay", {"choices": [0.9, "fast"]}, r"search\.space\.lr_decay: 'fast': input should be a valid number"),
+        ("schedule.shape", {"choices": ["none", "linear"]}, r"search\.space: schedule: decides every step's rate"),
+        ("input_size", {"low": 16, "high": 48, "whole": True}, r"input_size=16: images of 16 pixels are too small"),
+    ],
+)
+def test_a_space_that_leaves_what_the_system_takes_is_named(
+    store: Path, name: str, dimension: dict[str, Any], message: str
+) -> None:
+    searched = Search(space={name: Dimension(**dimension)}, spaces={}, startup_trials=1, warm_up_epochs=1, seed=0)
+    job = Job(
+        "tuwani", load_params(ROOT / PARAMS).config("tuwani").changed({"lr_decay": 0.9}), 0, store, Path("weights")
+    )
+    with pytest.raises(UserError, match=message):
+        search(plan(store, search=searched, job=job), jobs=1)
+    assert not Path(".searches").exists()
+
+
+def test_a_storage_that_is_none_is_named() -> None:
+    with pytest.raises(UserError, match=r"--storage nowhere: .*allowed: journal:PATH, sqlite"):
+        open_storage("nowhere")
+
+
+@pytest.fixture
+def params(store: Path, tmp_path: Path) -> Params:
+    """The root's, in a folder with a store."""
+    shutil.copy(ROOT / PARAMS, tmp_path)
+    Path("data").mkdir()
+    shutil.copy(store, "data/normalised.h5")
+    return load_params()
+
+
+def test_a_search_from_params_to_the_command_that_trains_its_best_trial(params: Params) -> None:
+    few = params.systems["lausanne_cnn1"] | {"epochs": 1, "batch_size": 20, "device": "cpu"}
+    params = params.model_copy(update={"systems": params.systems | {"lausanne_cnn1": few}})
+    lines = list(
+        search_system(params, "lausanne_cnn1", trials=2, jobs=1, sampler="random", storage="journal:trials.log")
+    )
+    folder = Path("plots/search")
+    assert {path.name for path in folder.iterdir()} == {
+        "lausanne_cnn1_random.csv", "lausanne_cnn1_random_parameters.csv", "lausanne_cnn1_random.png",
+    }  # fmt: skip
+    assert lines[0].startswith("dvc plots show plots/search/lausanne_cnn1_random.csv -t search ")
+    assert lines[-2].startswith("best trial ")
+    assert lines[-1].startswith("dvc exp run -S 'systems.lausanne_cnn1.lr=")
+
+
+def test_a_system_is_searched_in_its_own_space() -> None:
+    settings = load_params(ROOT / PARAMS).search
+    assert settings.of("cs231n_fast").space == settings.spaces["cs231n_fast"] != settings.space
+    assert settings.of("cs231n").space == settings.space
+
+
+def test_a_systems_job_is_the_pipelines(params: Params) -> None:
+    assert job_of(params, "cs231n_fast").config == params.config("cs231n_fast")
+    with pytest.raises(UserError, match="resnet: no such system; known: cs231n_baseline, "):
+        job_of(params, "resnet")
+    Path("data/normalised.h5").unlink()
+    with pytest.raises(UserError, match=r"data/normalised\.h5: not there"):
+        job_of(params, "cs231n")
+
+
+def run_changed(params: Params, **lists: Any) -> Params:
+    return params.model_copy(update={"run": params.run.model_copy(update=lists)})
+
+
+def test_a_student_is_searched_with_its_teachers_first_seed(params: Params) -> None:
+    students = run_changed(params, distil={"cs231n_student": "tuwani"})
+    teacher = Path("data/models/tuwani/0.safetensors")
+    with pytest.raises(UserError, match=r"data/models/tuwani/0\.safetensors: not there"):
+        job_of(students, "cs231n_student")
+    teacher.parent.mkdir(parents=True)
+    for seed in params.seeds_of("cs231n_student"):
+        teacher.with_stem(str(seed)).touch()
+    assert job_of(students, "cs231n_student").teachers == (teacher,)
+
+
+def test_a_system_is_searched_from_its_pretrained_weights(params: Params) -> None:
+    with pytest.raises(UserError, match=r"vgg16_frozen: starts from pretrained weights; run\.transfer must name their"):
+        job_of(params, "vgg16_frozen")
+    transferred = run_changed(params, transfer={"vgg16_frozen": "data/weights/vgg16.pth"})
+    with pytest.raises(UserError, match=r"data/weights/vgg16\.pth: not there; run\.transfer names it for vgg16_frozen"):
+        job_of(transferred, "vgg16_frozen")
+    Path("data/weights").mkdir()
+    Path("data/weights/vgg16.pth").touch()
+    assert job_of(transferred, "vgg16_frozen").weights == Path("data/weights/vgg16.pth")
+
+
+@pytest.mark.parametrize("system", ["cs231n_baseline", "cs231n"])
+def test_the_printed_line_is_valid_parameters(params: Params, system: str) -> None:
+    """Put into params.yaml by DVC's own overrides, it is the best trial's run, whatever the block had before."""
+    parameters = {"lr": 1.234e-05, "augment.rotation": 12.5, "network.dropout": 0.2, "nesterov": True, "ema": 0.9}
+    words = shlex.split(reproduce(system, TrialRow(3, "complete", 0.6, 2, parameters), params))
+    assert words[:3] == ["dvc", "exp", "run"]
+    apply_overrides(PARAMS, words[4::2])
+    after = load_params()
+    assert after.config(system) == params.config(system).changed(parameters)
+    assert set(after.run.systems) == {*params.run.systems, system}
+    assert after.run.train.count(system) == 1
+
+
+def test_the_line_of_a_system_that_runs_is_short(params: Params) -> None:
+    line = reproduce("tuwani", TrialRow(0, "complete", 0.6, 2, {"patience": 4, "momentum": 0.5}), params)
+    assert line == "dvc exp run -S 'systems.tuwani.patience=4' -S '+systems.tuwani.momentum=0.5'"

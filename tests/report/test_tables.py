@@ -1,0 +1,105 @@
+"""Rows and sentences say what the summary holds."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from fer.config.params import load_params
+from fer.constants import EMOTION_NAMES
+from fer.errors import UserError
+from fer.files import write_json
+from fer.report.tables import (
+    RESULT_COLUMNS,
+    class_rows,
+    markdown,
+    not_run_table,
+    print_results,
+    printed_class_rows,
+    result_columns,
+    result_rows,
+    sentence,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def summary(docs: Path) -> Any:
+    return json.loads((docs / "results.json").read_text())
+
+
+def pair(difference: float, low: float, high: float, seeds: int) -> dict[str, Any]:
+    tests = {str(seed): {"b": 6, "c": 1, "p": 0.125} for seed in range(seeds)}
+    scores = {"difference": difference, "difference_low": low, "difference_high": high, "mcnemar": tests}
+    return {"first": "teacher", "second": "student", "seeds": seeds, "PrivateTest": scores}
+
+
+def test_sentences_put_the_better_one_first() -> None:
+    assert sentence(pair(-0.006, -0.015, 0.003, seeds=2)) == (
+        "student is better than teacher by 0.6 points on PrivateTest over 2 seeds, "
+        "95 % interval -0.3 to 1.5: not shown (McNemar p: 0.12, 0.12)"
+    )
+    assert "teacher is better than student" in sentence(pair(0.02, 0.01, 0.03, seeds=1))
+    assert "equally good" in sentence(pair(0.0, -0.1, 0.1, seeds=1))
+    assert "no seed in common" in sentence({"first": "a", "second": "b", "seeds": 0})
+
+
+def test_the_table_says_what_the_summary_holds(summary: Any) -> None:
+    rows = {row[0]: dict(zip(RESULT_COLUMNS, row, strict=True)) for row in result_rows(summary)}
+    accuracy = summary["systems"]["cs231n"]["PrivateTest"]
+    row = rows["cs231n"]
+    assert row["PrivateTest"] == f"{100 * accuracy['accuracy']:.1f} ± {100 * accuracy['accuracy_std']:.1f}"
+    assert (row["printed"], row["report"], row["starts from"]) == ("60.7 (public)", "000", "random")
+    assert (row["parameters"], row["MFLOP"], row["seeds"], row["verdict"]) == ("1,234,567", "47", "2", "reached")
+    assert rows["ensemble"]["seeds"] == "1"
+    assert "le_deep" not in rows
+    assert ["le_deep", "001", "65.55 (public)", "needs a GPU"] in not_run_table(summary)[1]
+
+
+def test_people_and_reports_stand_beside_fer2013_alone(summary: Any) -> None:
+    assert [row[0] for row in class_rows(summary)][:2] == ["people", "a<script>alert(1)<"]
+    assert {len(row) for row in class_rows(summary)} == {9}
+    for entry in summary["systems"].values():
+        entry["reported"] = None
+    assert class_rows(summary)[0][0] != "people"
+    assert not {"report", "printed", "verdict"} & set(result_columns(summary))
+    assert {len(row) for row in result_rows(summary)} == {len(result_columns(summary))}
+
+
+def test_printed_class_figures_stand_beside_ours(summary: Any) -> None:
+    """Of precision, recall and F1 the recall is shown; a system that is not run has no figure of its own."""
+    rows = {row[0]: row for row in printed_class_rows(summary)}
+    assert rows["le_deep"][:3] == ("le_deep", "public", "51.24 / –")
+    systems = summary["systems"]
+    systems["cs231n"]["reported"] |= {"class_scores": {name: {"recall": 0.5} for name in EMOTION_NAMES}}
+    ours = systems["cs231n"]["PublicTest"]["class_accuracy"]
+    shown = {row[0]: row for row in printed_class_rows(summary)}["cs231n"]
+    assert shown[2:] == tuple(f"50 / {100 * ours[name]:.1f}" for name in EMOTION_NAMES)
+
+
+def test_the_terminals_table_fits_80_columns(summary: Any, tmp_path: Path) -> None:
+    systems = summary["systems"]
+    systems |= dict.fromkeys(load_params(ROOT / "params.yaml").systems, systems["cs231n"])
+    longest = max(systems, key=len)
+    write_json(tmp_path / "results.json", summary)
+    text = io.StringIO()
+    print_results(tmp_path / "results.json", Console(file=text, width=80))
+    row = next(line for line in text.getvalue().splitlines() if line.startswith(longest))
+    assert "60.7 (public)" in row
+    assert "leak-free" in text.getvalue()
+    assert "…" not in text.getvalue()
+    assert "results.md" in text.getvalue()
+
+
+def test_without_results_it_says_what_writes_them(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="dvc repro"):
+        print_results(tmp_path / "results.json")
+
+
+def test_markdown() -> None:
+    assert markdown(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
+    assert markdown(("a", "b"), [], words=("b",)) == "| a | b |\n| --- | --- |"
