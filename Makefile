@@ -8,6 +8,8 @@ export PYTHONHASHSEED := 0
 export CSV_AS_TYPED := $(value CSV)
 export FERPLUS_AS_TYPED := $(value FERPLUS)
 export TYPED_IN := $(PWD)
+# make would expand them for the commands' environment: `$(shell ...)` in a file's name would run.
+unexport CSV FERPLUS
 
 .PHONY: help demo fer2013 record bench test test-full lint clean
 

@@ -52,8 +52,8 @@ def read_safetensors(path: Path) -> Answers:
         raise UserError(f"{path}: {error}") from None
     ours = [f"{split}.logits" for split in TEST_SPLITS]
     if tensors.keys() >= set(ours):
-        rows = [tensors.get(name.replace("logits", "rows")) for name in ours]
-        together = None if any(row is None for row in rows) else np.concatenate(rows)
+        rows = [tensors[name] for split in TEST_SPLITS if (name := f"{split}.rows") in tensors]
+        together = np.concatenate(rows) if len(rows) == len(ours) else None
         return answers_of(path, np.concatenate([tensors[name] for name in ours]), together)
     named = next((tensors.pop(name) for name in ROW if name in tensors), None)
     if len(tensors) != 1:
@@ -116,7 +116,7 @@ def read_csv(path: Path) -> Answers:
 def table_of(path: Path) -> tuple[list[str] | None, list[list[str]]]:
     """Return the header, in lower case, where there is one, and the other rows, all of one length."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").lstrip("# \n").splitlines()  # numpy.savetxt's header
     except UnicodeDecodeError:
         raise UserError(f"{path}: no CSV in UTF-8, no .npy and no .safetensors") from None
     first = next((line for line in lines if line.strip()), "")
@@ -124,7 +124,7 @@ def table_of(path: Path) -> tuple[list[str] | None, list[list[str]]]:
     table = [row for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if any(row)]
     if not table or "\0" in first:
         raise UserError(f"{path}: no CSV, no .npy and no .safetensors")
-    header = [cell.strip(" #").lower() for cell in table[0]] if is_header(table[0]) else None
+    header = [cell.strip().lower() for cell in table[0]] if is_header(table[0]) else None
     for number, row in enumerate(table):
         if len(row) != len(table[0]):
             raise UserError(f"{path}: row {number} of the table has {len(row)} cells, the first one {len(table[0])}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PREDICTIONS, ENSEMBLE = Path("data/predictions"), Path("data/ensemble")
 COLUMNS = ("PublicTest", "PrivateTest", "leak-free", "no near-duplicates")  # of docs/results.md: the TEST_SETS
-SHARES = {"macro F1": "macro_f1", "balanced": "balanced_accuracy", "top-2": "top2_accuracy"}
+SHARES = {"macro F1": "macro_f1", "top-2": "top2_accuracy"}
 
 
 @click.command(cls=Command)
@@ -55,7 +55,7 @@ def score(predictions: Path, *, against: str | None, name: str | None, as_json: 
     faces = next(iter(reference.values()))
     answers = read_answers(predictions)
     try:
-        splits = align(answers, faces)
+        splits, kind = align(answers, faces)
     except UserError as error:
         raise UserError(f"{predictions}: {error}") from None
     settings = load_params(home / PARAMS).evaluate
@@ -64,9 +64,9 @@ def score(predictions: Path, *, against: str | None, name: str | None, as_json: 
     found = {
         "file": str(predictions),
         "answers": len(answers.values),
-        "kind": answers.kind,
+        "kind": kind,
         "hint": label_order_hint(splits[TEST_SPLITS[0]]),
-        **measure_answers(splits, answers.kind, bootstrap),
+        **measure_answers(splits, kind, bootstrap),
     }
     if as_markdown:
         print_utf8(markdown_row(name, found))
@@ -89,7 +89,7 @@ def systems_of(home: Path, against: str | None) -> "dict[str, Seeds]":
     """Return the seeds of every system and of the ensemble, or of `against` alone, by name."""
     from fer.predictions.format import read_seeds  # noqa: PLC0415
 
-    folders = sorted((home / PREDICTIONS).iterdir()) + [home / ENSEMBLE]
+    folders = [*sorted((home / PREDICTIONS).iterdir()), home / ENSEMBLE]
     known = {folder.name: folder for folder in folders if any(folder.glob("*.safetensors"))}
     if against is None:
         return {name: read_seeds(folder)[0] for name, folder in known.items()}

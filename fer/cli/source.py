@@ -1,5 +1,6 @@
 """`python -m fer source`: links to the user's files in data/source/, where `acquire` looks for them."""
 
+import os
 from pathlib import Path
 
 import click
@@ -36,7 +37,8 @@ def found(path: str, folder: Path) -> Path:
     """Return the absolute path. Raise UserError where nothing is."""
     if not path:
         raise UserError("make fer2013 CSV=path: the path of FER2013 (a CSV, an archive or a folder of images)")
-    target = (folder / Path(path).expanduser()).absolute()
+    expanded = os.path.expanduser(path)  # noqa: PTH111 - pathlib ends at ~name where nobody is called so
+    target = (folder / expanded).absolute()
     if not target.exists():
         raise UserError(f"{target}: no such file or folder")
     return target

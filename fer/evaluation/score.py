@@ -48,8 +48,8 @@ class Answers:
         return Kind.probabilities if adds_up and (self.values >= 0).all() else Kind.logits
 
 
-def align(answers: Answers, faces: Splits) -> dict[Split, Predictions]:
-    """Return the answers beside the labels and flags of `faces`; answers for other rows are left out.
+def align(answers: Answers, faces: Splits) -> tuple[dict[Split, Predictions], Kind]:
+    """Return the answers beside the labels and flags of `faces`, and their kind; those for other rows are left out.
 
     Raise UserError for a wrong number of answers, a row that is missing or stands twice, and values that are not
     finite.
@@ -62,7 +62,7 @@ def align(answers: Answers, faces: Splits) -> dict[Split, Predictions]:
             row = faces[split].rows[wrong.argmax()]
             raise UserError(f"row {row} ({split}): not finite; {wrong.sum():,} faces of {split} have such values")
     kind = Answers(np.concatenate([*chosen.values()])).kind  # of what is used
-    return {split: replace(faces[split], logits=logits_of(values, kind)) for split, values in chosen.items()}
+    return {split: replace(faces[split], logits=logits_of(values, kind)) for split, values in chosen.items()}, kind
 
 
 def rows_of(answers: Answers, faces: Splits) -> NDArray[np.int64]:
@@ -114,8 +114,8 @@ def logits_of(values: NDArray[Any], kind: Kind) -> NDArray[np.float32]:
         values = np.eye(CLASSES)[values.astype(np.int64)]
     largest = values.max(axis=1, keepdims=True)
     if kind is Kind.probabilities:
-        return np.log(np.maximum(values / largest, LEAST)).astype(np.float32)
-    return np.asarray(values - largest).astype(np.float32)
+        return np.asarray(np.log(np.maximum(values / largest, LEAST)), np.float32)
+    return np.asarray(values - largest, np.float32)
 
 
 def measure_answers(splits: Splits, kind: Kind, bootstrap: Mapping[str, int]) -> dict[str, Any]:

@@ -22,7 +22,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_commands() -> None:
-    assert sorted(main.commands) == ["app", "download", "evaluate-folder", "export", "predict", "results", "search"]
+    names = ["app", "download", "evaluate-folder", "export", "predict", "results", "score", "search", "source"]
+    assert sorted(main.commands) == names
     for name in main.commands:
         assert fer(name, "--help").exit_code == 0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from fer.config.params import PARAMS, ParamsError, load_params
@@ -50,13 +50,10 @@ def test_a_committed_file_is_valid_and_gives_every_option(path: Path) -> None:
 def test_a_value_set_as_dvc_sets_it_changes_one_line(path: Path, tmp_path: Path) -> None:
     """`dvc exp run -S` writes the file anew: in another form than its own, every line would change."""
     copy = Path(shutil.copy(path, tmp_path))
-    before = path.read_text()
-    with modify_yaml(str(copy)) as content:
-        old, content["train"]["defaults"]["lr"] = content["train"]["defaults"]["lr"], 0.5
-    pairs = zip(before.splitlines(), copy.read_text().splitlines(), strict=True)
+    apply_overrides(copy, ["train.defaults.lr=0.5"])
+    pairs = zip(path.read_text().splitlines(), copy.read_text().splitlines(), strict=True)
     assert [new.split()[:2] for line, new in pairs if new != line] == [["lr:", "0.5"]]
-    with modify_yaml(str(copy)) as content:
-        content["train"]["defaults"]["lr"] = old
+    apply_overrides(copy, ["train.defaults.lr=0.001"])
     assert copy.read_bytes() == path.read_bytes()
 
 
