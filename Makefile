@@ -19,7 +19,7 @@ help:
 	@echo "make record              every number and picture again, from the predictions in git"
 	@echo "make bench               what is measured against what, into benchmarks/RESULTS.md; ONLY=ingest: one part"
 	@echo "make test                lint, types and tests (10 minutes at most)"
-	@echo "make test-full           the slow tests too; FER2013_CSV=path adds those on the real data"
+	@echo "make test-full           the slow tests too; with data/normalised.h5 those on the real data too"
 
 $(BIN)/.runtime: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from fer.config.params import load_params
 from fer.evaluation.agreement import write_agreement
 from stages import clear_errors
 
@@ -11,9 +12,8 @@ from stages import clear_errors
 @click.command(help=__doc__)
 @clear_errors
 def main() -> None:
-    write_agreement(
-        Path("data/predictions"), Path("data/votes.csv"), Path("metrics/agreement.json"), Path("plots/agreement")
-    )
+    systems = [Path("data/predictions") / name for name in load_params().run.systems]
+    write_agreement(systems, Path("data/votes.csv"), Path("metrics/agreement.json"), Path("plots/agreement"))
 
 
 if __name__ == "__main__":

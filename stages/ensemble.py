@@ -15,7 +15,8 @@ def main() -> None:
     params = load_params()
     places = Places(Path("data/ensemble"), Path("metrics/ensemble.json"), Path("metrics/ensemble"))
     settings = params.ensemble.model_dump() | params.evaluate.model_dump()
-    write_ensemble(Path("data/predictions"), places, **settings)
+    systems = [Path("data/predictions") / name for name in params.run.systems]
+    write_ensemble(systems, places, **settings)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,13 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 SYSTEMS = ["cs231n_baseline", "cs231n", "cs231n_student", "cs231n_transfer"]
 TEACHER = "train@cs231n"
-SMALL = {"draw.faces": 160, "evaluate.resamples": 200, "explain.faces": 1, "export.calibration_faces": 32}
+SMALL = {
+    "draw.faces": 160,
+    "clean.max_rejected": 0.2,
+    "evaluate.resamples": 200,
+    "explain.faces": 1,
+    "export.calibration_faces": 32,
+}
 
 
 class Clone:
@@ -62,7 +68,7 @@ class Clone:
         """What docs/experiments.md says: the commit's files, and DVC's outs as it has them."""
         self.run("git", "checkout", "-q", ".", cwd=self.folder)
         self.run("git", "clean", "-fdq", cwd=self.folder)
-        self.run("dvc", "checkout")
+        self.run("dvc", "checkout", "--allow-missing")
         assert self.status() == ""
 
     def params(self) -> Any:
@@ -188,7 +194,7 @@ def after_training(system: str) -> set[str]:
 
 
 def test_a_changed_rate_makes_its_system_and_its_student_stale(clone: Clone) -> None:
-    clone.run("dvc", "exp", "run", "--dry", "-S", "systems.cs231n_baseline.lr=0.02")
+    edit(clone.demo / "params.yaml", "    lr: 0.0003", "    lr: 0.02")
     assert clone.stale() >= {"train@cs231n_baseline", *after_training("cs231n_baseline")}
     assert not clone.stale() & {TEACHER, "distil@cs231n_student", "ingest"}
     assert "systems.cs231n_baseline" in clone.run("dvc", "status").stdout
@@ -264,6 +270,7 @@ def test_results_travel_with_git(clone: Clone, tmp_path: Path) -> None:
 
 
 def test_the_root_without_data_ends_soon_with_the_ways_to_get_it(clone: Clone) -> None:
+    (clone.folder / "data" / "valid.txt").unlink(missing_ok=True)  # as on a fresh clone
     begin = time.monotonic()
     result = clone.run("dvc", "repro", cwd=clone.folder, fails=True)
     assert time.monotonic() - begin < 15
@@ -280,7 +287,7 @@ def test_gc_in_one_folder_keeps_what_the_other_needs(clone: Clone) -> None:
 
     before = cached()
     clone.run("dvc", "gc", "-w", "-f", cwd=clone.folder)
-    assert clone.run("dvc", "checkout").returncode == 0
+    assert clone.run("dvc", "checkout", "--allow-missing").returncode == 0
     assert "up to date" in clone.run("dvc", "repro").stdout
     assert cached() <= before
 

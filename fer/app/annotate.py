@@ -12,6 +12,8 @@ from fer.files import atomic_write
 
 QUALITY = 92  # of the JPEG files
 LABEL = "#202124"
+LETTERS = 12  # pixels; at least
+NUMBERS = 28  # the photo's longer side has so many of the smallest numbers: the page shows the photo small
 
 
 def annotate(pixels: Pixels, faces: Iterable[Face]) -> Image.Image:
@@ -23,13 +25,14 @@ def annotate(pixels: Pixels, faces: Iterable[Face]) -> Image.Image:
 
 
 def numbered(pixels: Pixels, faces: Iterable[Face]) -> Image.Image:
-    """Return the photo with each face's box and its number, from 1."""
+    """Return the photo with each face's box and, above it where there is room, its number, from 1."""
     picture = Image.fromarray(pixels)
+    smallest = max(LETTERS, max(picture.size) // NUMBERS)
     for number, face in reversed(tuple(enumerate(faces, start=1))):
-        size = draw_box(picture, face)
+        size = draw_box(picture, face, smallest)
         width, height = round(size * (0.8 + 0.6 * len(str(number)))), round(1.4 * size)
         left = min(face.box.left, picture.width - width)
-        top = min(face.box.top, picture.height - height)
+        top = max(0, face.box.top - height)
         draw = ImageDraw.Draw(picture)
         draw.rounded_rectangle((left, top, left + width, top + height), radius=size // 3, fill=LABEL)
         middle = (left + width // 2, top + height // 2)
@@ -42,10 +45,10 @@ def draw_face(picture: Image.Image, face: Face) -> None:
     draw_label(picture, face, size)
 
 
-def draw_box(picture: Image.Image, face: Face) -> int:
+def draw_box(picture: Image.Image, face: Face, smallest: int = LETTERS) -> int:
     """Draw the box; return the size of the letters that fit it, in pixels."""
     box = face.box
-    size = max(12, min(box.width // 5, min(picture.size) // 12))
+    size = max(smallest, min(box.width // 5, min(picture.size) // 12))
     corners = (box.left, box.top, box.left + box.width, box.top + box.height)
     colour = SKIN[face.ranked[0]]
     ImageDraw.Draw(picture).rounded_rectangle(corners, radius=size // 3, outline=colour, width=line_width(size))

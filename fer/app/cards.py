@@ -31,7 +31,7 @@ STYLE = """
 .bars { display: grid; grid-template-columns: max-content 1fr 3.8em; gap: 3px 10px; align-items: center;
   font-size: .92rem; }
 .bars .track { height: 11px; border-radius: 6px; background: rgb(127 127 127 / .18); overflow: hidden; }
-.bars .track i { display: block; height: 100%; border-radius: 6px; min-width: 2px; }
+.bars .track i { display: block; height: 100%; }
 .bars .value { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .bars .first { font-weight: 600; }
 .face .number { display: inline-block; min-width: 1.7em; padding: .1em .4em; margin-right: .5em; text-align: center;
@@ -39,6 +39,16 @@ STYLE = """
 .overview { width: 100%; border-radius: 16px; display: block; margin: 0 0 14px; }
 .message { text-align: center; padding: 36px 20px; }
 .message strong { display: block; font-size: 1.1rem; margin-bottom: 4px; }
+@media (min-width: 481px) {  /* from four faces on: two columns of small cards */
+  .faces:has(.face:nth-child(4)) { grid-template-columns: 1fr 1fr; }
+  .faces:has(.face:nth-child(4)) .face { grid-template-columns: 64px 1fr; column-gap: 10px; padding: 12px; }
+  .faces:has(.face:nth-child(4)) .crop { width: 64px; height: 64px; grid-row: auto; }
+  .faces:has(.face:nth-child(4)) .named { gap: 8px; margin: 0; }
+  .faces:has(.face:nth-child(4)) .emoji { width: 32px; height: 32px; }
+  .faces:has(.face:nth-child(4)) h3 { font-size: 1rem; }
+  .faces:has(.face:nth-child(4)) h3 small { display: block; font-size: .85rem; }
+  .faces:has(.face:nth-child(4)) .bars { grid-column: 1 / 3; margin-top: 10px; font-size: .82rem; gap: 1px 8px; }
+}
 @media (max-width: 480px) {
   .face { grid-template-columns: 96px 1fr; column-gap: 16px; padding: 14px; }
   .face .crop { width: 96px; height: 96px; grid-row: auto; }
@@ -59,7 +69,7 @@ def cards(faces: Sequence[Face], crops: NDArray[np.uint8], maps: NDArray[np.floa
         card(face, crop if maps is None else overlay(crop, maps[place]), place + 1 if len(faces) > 1 else None)
         for place, (face, crop) in enumerate(zip(faces, crops, strict=True))
     ]
-    note = f'<p class="more">and {more} smaller faces</p>' if more else ""
+    note = f'<p class="more">and {more} smaller face{"s" if more > 1 else ""}</p>' if more else ""
     return f'<div class="faces">{"".join(shown)}{note}</div>'
 
 

@@ -27,6 +27,7 @@ from fer.app.recogniser import Recogniser
 from fer.errors import UserError
 
 TITLE = "What does this face show?"
+NOTHING = "Nothing here yet"
 SHOWN = 12  # faces; the largest ones
 LARGEST_BYTES, LARGEST_PIXELS = 20 << 20, 50_000_000  # of an upload
 KEPT = 600  # seconds that an upload stays on disk
@@ -40,8 +41,11 @@ CSS = (
     STYLE
     + """
 .gradio-container { max-width: 1080px !important; margin: 0 auto !important; }
+.main { max-width: none !important; }  /* gradio's own steps leave a tablet little room */
 #title h1 { margin: 8px 0 2px; font-size: 1.9rem; } #title p { opacity: .8; margin: 0; }
 #note { opacity: .7; font-size: .85rem; }
+#saliency input { border-color: var(--body-text-color-subdued); }
+.icon-button-wrapper:not(:has(*)) { display: none; }  /* gradio draws an empty one as a speck */
 #answer, #answer .html-container { padding: 0 !important; }
 #examples-title { margin-top: 4px; }
 #examples .grid-wrap { height: auto !important; min-height: 0; max-height: none; overflow: visible; padding: 0; }
@@ -50,7 +54,7 @@ CSS = (
 #examples .thumbnail-lg { height: auto !important; width: 100% !important; aspect-ratio: 1; }
 #examples .caption-label { font-size: .8rem; padding: 1px 6px; max-width: 100%; }
 @media (max-width: 640px) {
-  .gradio-container { padding: 8px !important; } #title h1 { font-size: 1.5rem; }
+  #title h1 { font-size: 1.3rem; }
   #examples .caption-label { font-size: .68rem; padding: 0 4px; inset: auto 2px 2px auto; }
   #examples .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }
 }
@@ -93,7 +97,7 @@ class Looker:
 
     def __call__(self, content: bytes | None, with_saliency: bool) -> str:
         if content is None:
-            return message("Nothing here yet", "Choose a photo, paste one, or click a synthetic face.")
+            return message(NOTHING, "Choose a photo, paste one, or click a synthetic face.")
         try:
             if len(content) > LARGEST_BYTES:
                 raise PhotoError(f"refused: more than {LARGEST_BYTES >> 20} MB")
@@ -149,7 +153,7 @@ def build_page(recogniser: Recogniser, detector: Detector) -> gr.Blocks:
         gr.Markdown(NOTE, elem_id="note")
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         gr.on([photo.change, switch.change, photo_tab.select], look, [photo, switch], answer, **quiet)
-        camera_tab.select(lambda: look(None, False), None, answer, **quiet)  # the photo's answer is not the camera's
+        camera_tab.select(lambda: message(NOTHING, "Start the camera."), None, answer, **quiet)  # the photo's goes
         camera.stream(look, [camera, switch], answer, stream_every=CAMERA_EVERY, time_limit=None, **quiet)
         gallery.select(chosen, None, photo, **quiet)
     return page

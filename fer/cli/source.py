@@ -22,13 +22,15 @@ def source(paths: tuple[str, ...], folder: str) -> None:
     if SOURCE.is_symlink() or (SOURCE.exists() and not SOURCE.is_dir()):
         raise UserError(f"{SOURCE.absolute()}: is yours and no folder; put a link into a folder of that name instead")
     SOURCE.mkdir(parents=True, exist_ok=True)
+    links = [SOURCE / target.name for target in targets]
+    for link in links:
+        if link.exists() and not link.is_symlink():
+            raise UserError(f"{link.absolute()}: a file of yours has that name; it is used as it is, or move it away")
     for old in SOURCE.iterdir():
         if old.is_symlink():
+            click.echo(f"{old} -> {old.readlink()}: the link goes, its file stays")
             old.unlink()
-    for target in targets:
-        link = SOURCE / target.name
-        if link.exists():
-            raise UserError(f"{link.absolute()}: a file of yours has that name; it is used as it is, or move it away")
+    for link, target in zip(links, targets, strict=True):
         link.symlink_to(target)
         click.echo(f"{link} -> {target}")
 

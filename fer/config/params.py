@@ -68,7 +68,7 @@ class ParamsError(UserError):
 class Draw(Settings):
     """The synthetic faces of a pipeline that draws its own."""
 
-    faces: Count
+    faces: Annotated[int, Field(ge=100)]  # with fewer, the planted rows would outweigh them
     seed: Seed
 
 

@@ -29,7 +29,7 @@ from fer.data.kinds import Kind, head_of, kind_of, refusal
 from fer.data.names import by_suffix, files_below
 from fer.data.votes import is_votes, require_same_faces, write_votes
 from fer.errors import UserError
-from fer.ferplus import read_votes
+from fer.ferplus import VotesError, read_votes
 from fer.files import atomic_write
 
 HEADER = ",".join(COLUMNS).encode()
@@ -185,10 +185,22 @@ def acquire_votes(source: Path, raw: Path, out: Path) -> str:
     if len(found) > 1:
         raise SourceError(f"{source}: several files of FER+ votes; leave one there:\n" + "\n".join(map(str, found)))
     if not found:
-        write_votes(out, [])
-        return "no FER+ votes (fer2013new.csv)"
+        return keep_votes(raw, out)
     votes = read_votes(found[0])
     if votes:
         require_same_faces(votes, raw, named=found[0])
     write_votes(out, votes.lines() if votes else [])
     return f"{found[0]}: FER+ votes on {len(votes.usages) if votes else 0:,} rows"
+
+
+def keep_votes(raw: Path, out: Path) -> str:
+    """Leave the votes that git has in `out` where they are on these faces, else a header alone; return a line."""
+    try:
+        votes = read_votes(out) if out.exists() else None
+        if votes:
+            require_same_faces(votes, raw, named=out)
+            return f"{out}: FER+ votes on {len(votes.usages):,} rows, as git has them"
+    except VotesError:
+        pass
+    write_votes(out, [])
+    return "no FER+ votes (fer2013new.csv)"

@@ -20,7 +20,7 @@ from fer.evaluation.plots_data import write_csv
 from fer.ferplus import Votes, VotesError, read_votes
 from fer.files import write_json
 from fer.plotting import drawing
-from fer.predictions.format import TEST_SPLITS, Predictions, Splits, read_seeds, systems_in
+from fer.predictions.format import TEST_SPLITS, Predictions, Splits, read_seeds
 
 EMOTIONS = len(Emotion)
 LEAST_AGREEMENT = 0.35  # chance is 0.2; FER2013's is 0.63
@@ -53,24 +53,26 @@ class Annotations:
         return {name: self.is_emotion & (most >= low) & (most <= high) for name, (low, high) in LEVELS.items()}
 
 
-def write_agreement(predictions: Path, votes: Path, metrics: Path, plots: Path) -> None:
-    """Measure every system in `predictions`, and the labels, against the votes; `{}` and an empty table without votes.
+def write_agreement(systems: Sequence[Path], votes: Path, metrics: Path, plots: Path) -> None:
+    """Measure every system, a folder of predictions each, and the labels, against the votes.
+
+    Without votes the metrics are `{}` and the table is empty.
 
     Raises:
         PredictionsError: no system has predictions.
         VotesError: the votes are not those of these faces.
     """
-    content = measure_agreement(predictions, read_votes(votes))
+    content = measure_agreement(systems, read_votes(votes))
     write_json(metrics, content)
     write_table(plots / "agreement.csv", content)
     draw(content, plots / "agreement.png")
 
 
-def measure_agreement(predictions: Path, votes: Votes | None) -> dict[str, Any]:
+def measure_agreement(folders: Sequence[Path], votes: Votes | None) -> dict[str, Any]:
     """Return `labels`, per test split, and `systems`, means over seeds on PrivateTest; nothing without votes."""
     if votes is None:
         return {}
-    systems = {path.name: list(read_seeds(path)[0].values()) for path in systems_in(predictions)}
+    systems = {path.name: list(read_seeds(path)[0].values()) for path in folders}
     first = next(iter(systems.values()))[0]
     return {
         "labels": {split.value: label_noise(annotations_of(votes, first[split], split)) for split in TEST_SPLITS},

@@ -6,7 +6,7 @@ network's probabilities are made comparable by a temperature of its own, fitted 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,10 @@ from fer.files import write_json
 from fer.predictions.format import (
     TEST_SPLITS,
     Predictions,
+    PredictionsError,
     Splits,
     read_predictions,
     read_seeds,
-    systems_in,
     write_predictions,
 )
 
@@ -48,13 +48,17 @@ class Places:
     seeds: Path  # a folder: everything, as 0.json
 
 
-def write_ensemble(predictions: Path, places: Places, *, rounds: int, resamples: int, bootstrap_seed: int) -> None:
-    """Choose among all seeds of all systems in `predictions`; write what the ensemble says and how good it is.
+def write_ensemble(
+    systems: Sequence[Path], places: Places, *, rounds: int, resamples: int, bootstrap_seed: int
+) -> None:
+    """Choose among all seeds of the systems, a folder of predictions each; write the ensemble and how good it is.
 
     Raises:
         PredictionsError: no system has predictions.
     """
-    library, provenances = read_library(predictions)
+    if not systems:
+        raise PredictionsError("run.systems: no system has predictions to choose from")
+    library, provenances = read_library(systems)
     public = {name: splits[Split.public_test] for name, splits in library.items()}
     members = choose(public, rounds=rounds)
     out = places.out / "0.safetensors"
@@ -75,11 +79,11 @@ def write_ensemble(predictions: Path, places: Places, *, rounds: int, resamples:
     write_json(places.headline, headline([measured]))
 
 
-def read_library(folder: Path) -> tuple[dict[str, Splits], dict[str, dict[str, Any]]]:
+def read_library(systems: Sequence[Path]) -> tuple[dict[str, Splits], dict[str, dict[str, Any]]]:
     """Return every seed's predictions and provenance by `system/seed`, in the order of the names."""
     library: dict[str, Splits] = {}
     provenances: dict[str, dict[str, Any]] = {}
-    for path in systems_in(folder):
+    for path in systems:
         seeds, runs = read_seeds(path)
         library |= {f"{path.name}/{seed}": splits for seed, splits in seeds.items()}
         provenances |= {f"{path.name}/{seed}": run for seed, run in runs.items()}
@@ -122,7 +126,7 @@ def rank(total: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, 
 def combine(library: Mapping[str, Splits], members: Mapping[str, Member]) -> dict[Split, Predictions]:
     """Return what the ensemble says of each split; its logits are the logarithms of its probabilities.
 
-    Raise ValueError where two members were predicted on different faces.
+    Raise PredictionsError where two members were predicted on different faces.
     """
     return {split: mean({name: library[name][split] for name in members}, members) for split in TEST_SPLITS}
 
@@ -130,7 +134,7 @@ def combine(library: Mapping[str, Splits], members: Mapping[str, Member]) -> dic
 def mean(runs: Mapping[str, Predictions], members: Mapping[str, Member]) -> Predictions:
     first = next(iter(runs.values()))
     if any(not np.array_equal(run.rows, first.rows) for run in runs.values()):
-        raise ValueError(f"{', '.join(runs)} were predicted on different faces")
+        raise PredictionsError(f"{', '.join(runs)} were predicted on different faces")
     weighted = [
         members[name].weight * scaled(run, members[name].temperature).probabilities for name, run in runs.items()
     ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fer.constants import EMOTION_NAMES, Emotion, Split
 from fer.evaluation.intervals import mean_interval
-from fer.predictions.format import Predictions
+from fer.predictions.format import Predictions, PredictionsError
 
 CLASSES = len(EMOTION_NAMES)
 LEAK_FREE = "PrivateTest_leak_free"
@@ -42,7 +42,7 @@ def measure(splits: Mapping[Split, Predictions], *, resamples: int, bootstrap_se
         bootstrap_seed: seed of the resampling.
 
     Raises:
-        ValueError: a test set has no faces, or a logit is not finite.
+        PredictionsError: a test set has no faces, or a logit is not finite.
     """
     result = {}
     for name, predictions in by_test_set(splits).items():
@@ -57,15 +57,18 @@ def measure(splits: Mapping[Split, Predictions], *, resamples: int, bootstrap_se
 
 
 def by_test_set(splits: Mapping[Split, Predictions]) -> dict[str, Predictions]:
-    """Return the sets of faces that every number is given on. Raise ValueError where one is empty or not finite."""
+    """Return the sets of faces that every number is given on.
+
+    Raise PredictionsError where one is empty or not finite.
+    """
     private = splits[Split.private_test]
     chosen = (splits[Split.public_test], private, private.leak_free(), private.without_near_duplicates())
     sets = dict(zip(TEST_SETS, chosen, strict=True))
     for name, predictions in sets.items():
         if len(predictions.labels) == 0:
-            raise ValueError(f"{name} has no faces")
+            raise PredictionsError(f"{name} has no faces")
         if not np.isfinite(predictions.logits).all():
-            raise ValueError(f"{name}: the logits are not finite")
+            raise PredictionsError(f"{name}: the logits are not finite")
     return sets
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fer.evaluation.intervals import difference_interval, mcnemar
 from fer.evaluation.metrics import TEST_SETS, by_test_set, is_correct
-from fer.predictions.format import Predictions, Splits
+from fer.predictions.format import Predictions, PredictionsError, Splits
 
 Seeds = Mapping[int, Splits]
 
@@ -22,7 +22,7 @@ def compare(names: tuple[str, str], systems: tuple[Seeds, Seeds], bootstrap: Map
         bootstrap: `resamples` and `seed` of the 95 % interval over faces.
 
     Raises:
-        ValueError: they were predicted on different faces.
+        PredictionsError: they were predicted on different faces.
     """
     shared = sorted(set(systems[0]) & set(systems[1]))
     result: dict[str, Any] = {"first": names[0], "second": names[1], "seeds": len(shared)}
@@ -58,7 +58,7 @@ def correctness(runs: Sequence[Predictions]) -> NDArray[np.bool_]:
 def same_faces(
     names: tuple[str, str], test_set: str, first: Sequence[Predictions], second: Sequence[Predictions]
 ) -> None:
-    """Raise ValueError unless every run saw the same rows with the same labels: paired tests need pairs."""
+    """Raise PredictionsError unless every run saw the same rows with the same labels: paired tests need pairs."""
     for run in (*first, *second):
         if not (np.array_equal(run.rows, first[0].rows) and np.array_equal(run.labels, first[0].labels)):
-            raise ValueError(f"{names[0]} and {names[1]} were predicted on different faces of {test_set}")
+            raise PredictionsError(f"{names[0]} and {names[1]} were predicted on different faces of {test_set}")

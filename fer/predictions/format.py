@@ -127,14 +127,6 @@ def read_seeds(folder: Path) -> tuple[dict[int, Splits], dict[int, dict[str, Any
     return {seed: splits for seed, (splits, _) in read.items()}, {seed: run for seed, (_, run) in read.items()}
 
 
-def systems_in(folder: Path) -> list[Path]:
-    """Return the folder of each system that has predictions, by name. Raise PredictionsError where there is none."""
-    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if not found:
-        raise PredictionsError(f"{folder}: no system has predictions")
-    return found
-
-
 def near_duplicate_rows(path: Path) -> NDArray[np.int64]:
     """Return the CSV's rows of the test faces that have a near-duplicate in Training, as ingest wrote them."""
     with path.open(encoding="ascii", newline="") as file:

@@ -195,7 +195,8 @@ def calibration_section(measured: Mapping[str, Any]) -> str:
 ## Calibration
 
 On PrivateTest, before and after the logits are divided by a temperature that was fitted on PublicTest (Guo et al., ICML
-2017; 15 bins). Probabilities of the networks as published are those before.
+2017; 15 bins). Networks in data/published carry such a temperature, and `predict`, `app`
+and ONNX divide by it.
 
 {markdown(CALIBRATION, rows)}
 """

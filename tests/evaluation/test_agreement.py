@@ -142,7 +142,9 @@ def test_every_system_is_measured(tmp_path: Path) -> None:
     public, private = write_library(tmp_path / "predictions")
     labels = np.concatenate([public.labels, private.labels])
     write_votes(tmp_path / "votes.csv", ["PublicTest"] * 200 + ["PrivateTest"] * 200, labels)
-    write_agreement(tmp_path / "predictions", tmp_path / "votes.csv", tmp_path / "a.json", tmp_path / "plots")
+    write_agreement(
+        sorted((tmp_path / "predictions").iterdir()), tmp_path / "votes.csv", tmp_path / "a.json", tmp_path / "plots"
+    )
     content = json.loads((tmp_path / "a.json").read_text())
     assert list(content["labels"]) == ["PrivateTest", "PublicTest"]
     assert content["labels"]["PrivateTest"]["agreement"] == 1.0
@@ -161,7 +163,9 @@ def shades(path: Path) -> int:
 def test_without_votes_nothing_is_measured_and_every_file_is_there(tmp_path: Path) -> None:
     write_library(tmp_path / "predictions")
     write_votes(tmp_path / "votes.csv", [], np.zeros(0, np.uint8))
-    write_agreement(tmp_path / "predictions", tmp_path / "votes.csv", tmp_path / "a.json", tmp_path / "plots")
+    write_agreement(
+        sorted((tmp_path / "predictions").iterdir()), tmp_path / "votes.csv", tmp_path / "a.json", tmp_path / "plots"
+    )
     assert json.loads((tmp_path / "a.json").read_text()) == {}
     assert (tmp_path / "plots" / "agreement.csv").read_text() == "system,votes,accuracy,faces\n"
     assert shades(tmp_path / "plots" / "agreement.png") > 5
@@ -171,7 +175,7 @@ def test_a_seed_that_saw_other_faces_is_an_error(tmp_path: Path) -> None:
     write_library(tmp_path)
     votes = Votes(np.array(["PublicTest"] * 200 + ["Training"] * 200), np.ones((400, 10), np.uint8))
     with pytest.raises(VotesError, match=r"do not belong to this CSV|not in this CSV's order"):
-        measure_agreement(tmp_path, votes)
+        measure_agreement(sorted(tmp_path.iterdir()), votes)
 
 
 @pytest.mark.skipif(not (SHARED / "ferplus_votes.csv").exists(), reason="FER+'s votes are not at hand")

@@ -115,7 +115,9 @@ def write_library(folder: Path, public: Mapping[str, Predictions], private: Mapp
 
 def written(folder: Path, private: Mapping[str, Predictions]) -> dict[str, Any]:
     write_library(folder / "predictions", thirds(), private)
-    write_ensemble(folder / "predictions", places(folder), rounds=9, resamples=100, bootstrap_seed=0)
+    write_ensemble(
+        sorted((folder / "predictions").iterdir()), places(folder), rounds=9, resamples=100, bootstrap_seed=0
+    )
     content: dict[str, Any] = json.loads((folder / "metrics" / "0.json").read_text())
     return content
 
@@ -188,7 +190,7 @@ def test_its_probabilities_are_the_weighted_mean_of_the_members() -> None:
 
 def test_an_empty_library_and_different_faces(tmp_path: Path) -> None:
     with pytest.raises(PredictionsError, match="no system has predictions"):
-        write_ensemble(tmp_path, places(tmp_path), rounds=1, resamples=10, bootstrap_seed=0)
+        write_ensemble([], places(tmp_path), rounds=1, resamples=10, bootstrap_seed=0)
     run = thirds()["net/0"]
     other = replace(run, rows=run.rows + 1)
     splits = {

@@ -19,7 +19,6 @@ from fer.predictions.format import (
     near_duplicate_rows,
     read_predictions,
     read_seeds,
-    systems_in,
     write_predictions,
 )
 from tests.evaluation.test_metrics import both, predictions
@@ -91,15 +90,11 @@ def test_seeds_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     splits, provenances = read_seeds(tmp_path / "net")
     assert list(splits) == list(provenances) == [0, 2, 10]
     assert provenances[10] == {"seed": 10}
-    assert [path.name for path in systems_in(tmp_path)] == ["net"]
 
 
 def test_a_folder_without_predictions(tmp_path: Path) -> None:
     with pytest.raises(PredictionsError, match="no predictions"):
         read_seeds(tmp_path)
-    for folder in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(PredictionsError, match="no system has predictions"):
-            systems_in(folder)
 
 
 def test_near_duplicates_as_ingest_writes_them(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def make_folder(root: Path, **changes: Any) -> None:
             write_seed(place, seed, skill)
     metrics = root / "metrics"
     places = Places(root / "data" / "ensemble", metrics / "ensemble.json", metrics / "ensemble")
-    write_ensemble(root / "data" / "predictions", places, rounds=5, **BOOTSTRAP)
+    write_ensemble(sorted((root / "data" / "predictions").iterdir()), places, rounds=5, **BOOTSTRAP)
     write_json(metrics / "data.json", audit(**changes))
     write_json(metrics / "agreement.json", agreement())
     seeds = tuple(read_seeds(root / "data" / folder)[0] for folder in ("ablation/wider", "predictions/cs231n"))

@@ -195,9 +195,9 @@ def duplicates(material: Material) -> Section:
 def ablation(material: Material) -> Section | None:
     """Return what each change is worth alone: accuracy and its paired difference from the base, as small bars."""
     variants = material.ablation
-    if not variants:
+    base = str(next(iter(variants.values()))["base"]) if variants else ""
+    if base not in material.summary["systems"]:  # none, or left over from another list of systems
         return None
-    base = next(iter(variants.values()))["base"]
     scores = {name: [variants[name][Split.private_test][key] for key in ACCURACY] for name in by_worth(variants)}
     edges = [edge for of in scores.values() for edge in of]
     mark = material.summary["systems"][base][Split.private_test]["accuracy"]
