@@ -1,4 +1,4 @@
-"""validate: params.yaml is valid and every network takes its input -> data/valid.txt, the same text whatever a parameter is."""
+"""validate: params.yaml is valid and every network takes its input -> data/valid.txt, whatever a parameter is."""
 
 import sys
 from pathlib import Path
