@@ -193,15 +193,11 @@ def after_training(system: str) -> set[str]:
     return {f"predict@{system}", f"evaluate@{system}", "agreement", "ensemble", "report"}
 
 
-def test_a_changed_rate_makes_its_system_and_its_student_stale(clone: Clone) -> None:
+def test_a_changed_rate_makes_its_system_stale_and_no_other(clone: Clone) -> None:
+    """What follows is not listed: DVC runs it if the training comes out different."""
     edit(clone.demo / "params.yaml", "    lr: 0.0003", "    lr: 0.02")
-    assert clone.stale() >= {"train@cs231n_baseline", *after_training("cs231n_baseline")}
-    assert not clone.stale() & {TEACHER, "distil@cs231n_student", "ingest"}
-    assert "systems.cs231n_baseline" in clone.run("dvc", "status").stdout
-    clone.restore()
-    edit(clone.demo / "params.yaml", "    lr: 0.00127", "    lr: 0.002")
-    assert clone.stale() >= {TEACHER, "distil@cs231n_student"}
-    assert "train@cs231n_baseline" not in clone.stale()
+    assert clone.stale() == {"validate", "train@cs231n_baseline", "report"}
+    assert "systems.cs231n_baseline" in clone.run("dvc", "status", "train@cs231n_baseline").stdout
     clone.restore()
 
 
