@@ -286,6 +286,7 @@ def test_the_page_has_a_folder_of_its_own_and_no_proxy(end: signal.Signals, tmp_
     (tmp_path / "gradio").write_text("of another user")
     proxies = {"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}
     command = [sys.executable, "-m", "fer", "app", "--device", "cpu", "--port", str(port := free_port())]
+    command = ["env", "--default-signal=INT", *command]  # tests that a shell runs in the background ignore it
     environment = os.environ | proxies | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(CHECKOUT)}
     running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
