@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -265,11 +266,16 @@ def test_results_travel_with_git(clone: Clone, tmp_path: Path) -> None:
     assert not (fresh.demo / "data" / "models").exists()
 
 
+def seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_the_root_without_data_ends_soon_with_the_ways_to_get_it(clone: Clone) -> None:
     (clone.folder / "data" / "valid.txt").unlink(missing_ok=True)  # as on a fresh clone
-    begin = time.monotonic()
+    begin = seconds_of_children()
     result = clone.run("dvc", "repro", cwd=clone.folder, fails=True)
-    assert time.monotonic() - begin < 15
+    assert seconds_of_children() - begin < 15  # of processor time: other tests run beside this one
     text = result.stdout + result.stderr
     assert "make fer2013 CSV=" in text
     assert "make demo" in text
@@ -286,6 +292,25 @@ def test_gc_in_one_folder_keeps_what_the_other_needs(clone: Clone) -> None:
     assert clone.run("dvc", "checkout", "--allow-missing").returncode == 0
     assert "up to date" in clone.run("dvc", "repro").stdout
     assert cached() <= before
+
+
+def test_the_users_files_survive_a_failed_run_checkout_and_gc(clone: Clone) -> None:
+    source = clone.folder / "data" / "source"
+    files = [source / "fer2013.csv", clone.folder / "data" / "mine" / "faces.csv", clone.demo / "data" / "mine.csv"]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+        path.chmod(0o640)
+    result = clone.run("dvc", "repro", cwd=clone.folder, fails=True)
+    assert "fer2013.csv" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    clone.run("git", "checkout", "-q", ".", cwd=clone.folder)
+    clone.run("dvc", "checkout", "--allow-missing", cwd=clone.folder)
+    clone.run("dvc", "gc", "-w", "-f", cwd=clone.folder)
+    for path in files:
+        assert path.read_text() == "mine"
+        assert path.stat().st_mode & 0o777 == 0o640
+    shutil.rmtree(source)
 
 
 def wait_for(condition: Any, seconds: float = 120) -> None:
