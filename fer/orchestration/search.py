@@ -44,7 +44,6 @@ JOURNAL = "journal:"
 SILENT = 3600  # seconds; another machine's trial that ends no epoch for so long counts as left behind
 DIGITS = 4  # significant ones that a float parameter has
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @dataclass(frozen=True)
