@@ -78,21 +78,12 @@ class Clean(Settings):
     drop_leaked: bool
 
 
-class Teachers(Settings):
-    """The three systems that a student learns from, each with every seed."""
-
-    first: str
-    second: str
-    third: str
-
-
 class Lists(Settings):
     """What runs: the systems of each stage, `systems` being all of them."""
 
     draw: Annotated[tuple[Literal["synthetic"], ...], Field(strict=False, max_length=1)]
     train: Names
     distil: dict[str, str]  # student: teacher
-    distil_ensemble: dict[str, Teachers]
     transfer: dict[str, str]  # system: the file that it starts from
     systems: Names
     explain: Names
@@ -229,13 +220,11 @@ class Params(Settings):
     @model_validator(mode="after")
     def names_exist(self) -> Self:
         run = self.run
-        for group in ("train", "distil", "distil_ensemble", "transfer", "systems"):
+        for group in ("train", "distil", "transfer", "systems"):
             require(f"run.{group}", getattr(run, group), self.systems)
         for group in ("explain", "export"):
             require(f"run.{group}", getattr(run, group), run.systems)
         require("run.distil", run.distil.values(), run.systems)
-        teachers = (name for three in run.distil_ensemble.values() for name in three.model_dump().values())
-        require("run.distil_ensemble", teachers, run.systems)
         require("run.ablation", run.ablation, self.ablation.variants)
         require("ablation.base", (self.ablation.base,), run.train if run.ablation else self.systems)
         require("report.pairs", (name for pair in self.report.pairs for name in pair), (*self.systems, "ensemble"))
@@ -263,23 +252,25 @@ class Params(Settings):
     def lists_fit(self) -> Self:
         """A system that runs stands in one list and in `systems`; one that does not says why."""
         run = self.run
-        trained = [*run.train, *run.distil, *run.distil_ensemble, *run.transfer]
+        trained = [*run.train, *run.distil, *run.transfer]
         for name in dict.fromkeys((*trained, *run.systems)):
             if trained.count(name) != 1 or run.systems.count(name) != 1:
-                raise ValueError(
-                    f"run: {name} must stand once in train, distil, distil_ensemble or transfer, and once in systems"
-                )
+                raise ValueError(f"run: {name} must stand once in train, distil or transfer, and once in systems")
         for name, block in self.systems.items():
             if name not in run.systems and not isinstance(block.get("not_run"), str):
                 raise ValueError(f"systems.{name}.not_run: in no list of `run`, so it needs the reason why")
             if name in run.systems and "not_run" in block:
                 raise ValueError(f"systems.{name}.not_run: it runs (run.systems); take one of the two away")
         for student, teacher in run.distil.items():
-            if missing := set(self.seeds_of(student)) - set(self.seeds_of(teacher)):
+            missing = set(self.seeds_of(student)) - set(self.seeds_of(teacher))
+            if missing and self.config(student).distil.teachers == "seed":
                 raise ValueError(f"systems.{student}.seeds: its teacher {teacher} has no seed {min(missing)}")
-        for name in run.transfer:
-            if self.config(name).transfer.pretrained_on is None:
+        for name in run.systems:
+            given = self.config(name).transfer.pretrained_on
+            if name in run.transfer and given is None:
                 raise ValueError(f"systems.{name}.transfer.pretrained_on: not given; run.transfer names its weights")
+            if name not in run.transfer and given is not None:
+                raise ValueError(f"systems.{name}.transfer.pretrained_on={given}: run.transfer must name its weights")
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from fer.training.distributed import group_facts
 from fer.training.loop import Epoch
 from fer.training.run import train_run
 
+MODELS = Path("data/models")
 Report = Callable[[str, int, float, Epoch | None], None]  # a run's name, then as fer.training.loop.Progress
 
 
@@ -73,6 +74,12 @@ def seed_jobs(
         if not path.exists():
             raise UserError(f"{path}: not there; `dvc repro` writes it")
     return jobs
+
+
+def teacher_weights(params: Params, system: str, teacher: str, seed: int) -> tuple[Path, ...]:
+    """Return the files that a seed of a student learns from: its teacher's of that seed, or of all."""
+    every = params.config(system).distil.teachers == "all"
+    return tuple(MODELS / teacher / f"{one}.safetensors" for one in (params.seeds_of(teacher) if every else (seed,)))
 
 
 def run_job(job: Job, report: Report) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 from fer.config.params import Params
 from fer.errors import UserError
-from fer.orchestration.jobs import Job, seed_jobs
+from fer.orchestration.jobs import Job, seed_jobs, teacher_weights
 from fer.orchestration.search import Plan, search, tables_of
 from fer.orchestration.search_figure import search_picture
 from fer.orchestration.search_tables import TrialRow, best_row
 
-STORE, MODELS, TABLES = Path("data/normalised.h5"), Path("data/models"), Path("plots/search")
+STORE, TABLES = Path("data/normalised.h5"), Path("plots/search")
 
 
 def search_system(params: Params, system: str, *, trials: int, jobs: int, sampler: str, storage: str) -> Iterator[str]:
@@ -39,23 +39,15 @@ def job_of(params: Params, system: str) -> Job:
     weights = params.run.transfer.get(system)
     if weights and not Path(weights).exists():
         raise UserError(f"{weights}: not there; run.transfer names it for {system}")
+    teacher = params.run.distil.get(system)
     job = seed_jobs(
-        params, system, store=STORE, out=Path("weights"), teachers=lambda seed: teachers_of(params, system, seed),
+        params, system, store=STORE, out=Path("weights"),
+        teachers=lambda seed: teacher_weights(params, system, teacher, seed) if teacher else (),
         weights=Path(weights) if weights else None,
     )[0]  # fmt: skip
     if job.config.transfer.pretrained_on and not weights:
         raise UserError(f"{system}: starts from pretrained weights; run.transfer must name their file")
     return job
-
-
-def teachers_of(params: Params, system: str, seed: int) -> tuple[Path, ...]:
-    """Return the weights that a seed learns from, as stages/distil.py and stages/distil_ensemble.py name them."""
-    if teacher := params.run.distil.get(system):
-        return (MODELS / teacher / f"{seed}.safetensors",)
-    if three := params.run.distil_ensemble.get(system):
-        names = (three.first, three.second, three.third)
-        return tuple(MODELS / name / f"{one}.safetensors" for name in names for one in params.seeds_of(name))
-    return ()
 
 
 def reproduce(system: str, best: TrialRow, params: Params) -> str:
