@@ -76,9 +76,15 @@ def seed_jobs(
 
 
 def run_job(job: Job, report: Report) -> None:
-    """Train one seed, or continue it, and write {seed}.safetensors and {seed}.csv under `job.out`."""
+    """Train one seed, or continue it, and write {seed}.safetensors and {seed}.csv under `job.out`.
+
+    Raise UserError, with the run's name, for weights that do not fit and for a training that diverges.
+    """
     with checkpoint_for(job.facts()) as checkpoint:
-        train_run(
-            job.config, system=job.system, seed=job.seed, store=job.store, out=job.out, teachers=job.teachers,
-            weights=job.weights, checkpoint=checkpoint, report=lambda *progress: report(job.name, *progress),
-        )  # fmt: skip
+        try:
+            train_run(
+                job.config, system=job.system, seed=job.seed, store=job.store, out=job.out, teachers=job.teachers,
+                weights=job.weights, checkpoint=checkpoint, report=lambda *progress: report(job.name, *progress),
+            )  # fmt: skip
+        except UserError as error:
+            raise type(error)(f"{job.name}: {error}") from None
