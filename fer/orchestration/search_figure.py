@@ -30,4 +30,4 @@ def search_picture(table: pd.DataFrame, space: Mapping[str, Dimension], path: Pa
             axis.set(xlabel=name, xscale="log" if dimension.log else "linear")
             if dimension.choices:
                 axis.set_xticks(range(len(dimension.choices)), [str(choice) for choice in dimension.choices])
-                axis.margins(x=0.25)
+                axis.set_xlim(-0.5, len(dimension.choices) - 0.5)
