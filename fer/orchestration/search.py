@@ -44,6 +44,7 @@ from fer.training.seeds import derived_seed
 FOLDER = Path(".searches")  # git-ignored: locks, the weights of trials that run, and the default storage
 HEARTBEAT = 15  # seconds from one to the next
 GRACE = 60  # seconds without one after which a trial counts as killed
+TRIALS, PARAMETERS = ".csv", "_parameters.csv"
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -86,13 +87,9 @@ class Plan:
         out = FOLDER / self.name / str(trial.number) / self.job.out.name
         return replace(self.job, config=self.config(parameters_of(trial)), out=out)
 
-    @property
-    def trials_table(self) -> Path:
-        return self.tables / f"{self.job.system}_{self.sampler}.csv"
-
-    @property
-    def parameters_table(self) -> Path:
-        return self.tables / f"{self.job.system}_{self.sampler}_parameters.csv"
+    def file(self, ending: str) -> Path:
+        """Return where a table or picture of the search goes."""
+        return self.tables / f"{self.job.system}_{self.sampler}{ending}"
 
 
 def search(plan: Plan, *, jobs: int) -> list[FrozenTrial]:
@@ -246,5 +243,5 @@ def tabulate(plan: Plan, study: optuna.Study) -> None:
     """Write the tables that `dvc plots` shows, without those that were tried again."""
     trials = study.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING))
     if len(table := table_of(trials)):
-        write_table(plan.trials_table, table)
-        write_table(plan.parameters_table, parallel_table(table, plan.search.space))
+        write_table(plan.file(TRIALS), table)
+        write_table(plan.file(PARAMETERS), parallel_table(table, plan.search.space))

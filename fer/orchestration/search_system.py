@@ -7,7 +7,7 @@ from typing import Any
 from fer.config.params import Params
 from fer.errors import UserError
 from fer.orchestration.jobs import Job, seed_jobs
-from fer.orchestration.search import Plan, search
+from fer.orchestration.search import PARAMETERS, TRIALS, Plan, search
 from fer.orchestration.search_figure import search_picture
 from fer.orchestration.search_tables import best_of, line_of, parameters_of, table_of
 
@@ -18,16 +18,16 @@ def search_system(params: Params, system: str, *, trials: int, jobs: int, sample
     """Run the search and yield, line by line, what came out. Raise UserError."""
     plan = Plan(params.search.of(system), sampler, trials, storage, job_of(params, system), TABLES)
     ended = search(plan, jobs=jobs)
-    yield f"dvc plots show {plan.trials_table} -t search -x trial -y accuracy --title '{system}: trials'"
+    yield f"dvc plots show {plan.file(TRIALS)} -t search -x trial -y accuracy --title '{system}: trials'"
     yield (
-        f"dvc plots show {plan.parameters_table} -t parallel_coordinates -x axis -y position "
+        f"dvc plots show {plan.file(PARAMETERS)} -t parallel_coordinates -x axis -y position "
         f"--title '{system}: parameters'"
     )
     best = best_of(ended)
     if best is None:
         yield "no trial went through to its end"
         return
-    picture = plan.trials_table.with_suffix(".png")
+    picture = plan.file(".png")
     search_picture(table_of(ended), plan.search.space, picture)
     yield f"picture: {picture}"
     yield f"best {line_of(best)}"

@@ -22,7 +22,7 @@ from fer.data.normalise import normalise_store
 from fer.errors import UserError
 from fer.orchestration import search as search_module
 from fer.orchestration.jobs import Job, Report, run_job
-from fer.orchestration.search import Plan, open_storage, open_study, search, suggest
+from fer.orchestration.search import PARAMETERS, TRIALS, Plan, open_storage, open_study, search, suggest
 from fer.orchestration.search_system import job_of, reproduce, search_system
 from fer.orchestration.search_tables import accuracy_of, parameters_of
 from tests.data.test_normalise import write_store
@@ -88,7 +88,7 @@ def test_trials_are_runs_and_stand_in_the_tables(store: Path, tmp_path: Path, al
     assert all(0.001 <= trial.params["lr"] <= 0.1 for trial in ended)
     assert all(trial.params["batch_size"] in range(10, 41) for trial in ended)
     trials, parallel = (
-        list(csv.DictReader(path.open())) for path in (plan(store).trials_table, plan(store).parameters_table)
+        list(csv.DictReader(path.open())) for path in (plan(store).file(TRIALS), plan(store).file(PARAMETERS))
     )
     assert [float(row["best"]) for row in trials] == [
         max(float(row["accuracy"]) for row in trials[: place + 1]) for place in range(3)
