@@ -7,7 +7,7 @@ from typing import Any
 
 from fer.config.params import Params
 from fer.config.run import RunConfig
-from fer.errors import UserError
+from fer.errors import DistributedError, UserError
 from fer.files import sha256_of
 from fer.models.device import describe_device, pick_device, pick_precision
 from fer.orchestration.checkpoint import checkpoint_for
@@ -86,5 +86,7 @@ def run_job(job: Job, report: Report) -> None:
                 job.config, system=job.system, seed=job.seed, store=job.store, out=job.out, teachers=job.teachers,
                 weights=job.weights, checkpoint=checkpoint, report=lambda *progress: report(job.name, *progress),
             )  # fmt: skip
+        except DistributedError:
+            raise
         except UserError as error:
-            raise type(error)(f"{job.name}: {error}") from None
+            raise UserError(f"{job.name}: {error}") from None
