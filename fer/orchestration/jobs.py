@@ -7,7 +7,7 @@ from typing import Any
 
 from fer.config.params import Params
 from fer.config.run import RunConfig
-from fer.errors import UserError
+from fer.errors import DistributedError, UserError
 from fer.files import sha256_of
 from fer.models.device import describe_device, pick_device, pick_precision
 from fer.orchestration.checkpoint import checkpoint_for
@@ -83,9 +83,17 @@ def teacher_weights(params: Params, system: str, teacher: str, seed: int) -> tup
 
 
 def run_job(job: Job, report: Report) -> None:
-    """Train one seed, or continue it, and write {seed}.safetensors and {seed}.csv under `job.out`."""
+    """Train one seed, or continue it, and write {seed}.safetensors and {seed}.csv under `job.out`.
+
+    Raise UserError, with the run's name, for weights that do not fit and for a training that diverges.
+    """
     with checkpoint_for(job.facts()) as checkpoint:
-        train_run(
-            job.config, system=job.system, seed=job.seed, store=job.store, out=job.out, teachers=job.teachers,
-            weights=job.weights, checkpoint=checkpoint, report=lambda *progress: report(job.name, *progress),
-        )  # fmt: skip
+        try:
+            train_run(
+                job.config, system=job.system, seed=job.seed, store=job.store, out=job.out, teachers=job.teachers,
+                weights=job.weights, checkpoint=checkpoint, report=lambda *progress: report(job.name, *progress),
+            )  # fmt: skip
+        except DistributedError:
+            raise
+        except UserError as error:
+            raise UserError(f"{job.name}: {error}") from None
