@@ -73,7 +73,7 @@ def write_documents(
         explained={name: of for name, of in read_folder(sources.metrics / "explain").items() if name in read},
     )
     write_text(places.docs / "results.md", results(material))
-    write_text(places.docs / "model_card.md", model_card(material.summary, audit))
+    write_text(places.docs / "model_card.md", model_card(material))
     write_text(places.docs / "report.html", page(material))
     draw_accuracy(material.summary, places.plots / "accuracy.png")
     draw_leaks(material.summary, places.plots / "leaks.png")

@@ -18,9 +18,9 @@ from fer.report.html import svg
 from fer.report.html.elements import bullets, cards, paragraph, table
 from fer.report.html.section import Section
 from fer.report.material import Material
-from fer.report.results import ABLATION_HEADER, ablation_row, by_worth, change
+from fer.report.results import ablation_base, ablation_row, by_worth, change
 from fer.report.systems import ENSEMBLE
-from fer.report.tables import measured, not_run_table, result_columns, result_rows, sentences_of
+from fer.report.tables import measured, not_run_rows, result_rows, sentences_of
 
 SET_CLASSES = dict(zip(TEST_SETS, "eabc", strict=True))  # the colours of accuracy.png
 ACCURACY = ("accuracy", "accuracy_low", "accuracy_high")
@@ -31,8 +31,9 @@ def results(material: Material) -> Section:
     entries = measured(material.summary)
     low, high = span(entries.values())
     strips = [svg.dots(dots_of(entry), printed_of(entry), low, high) for entry in entries.values()]
-    columns = result_columns(material.summary)
-    rows = [(row[0], strip, *row[1:]) for row, strip in zip(result_rows(material.summary), strips, strict=True)]
+    found = result_rows(material.summary)
+    columns = [*found[0]]
+    rows = [(name, strip, *cells) for (name, *cells), strip in zip(map(dict.values, found), strips, strict=True)]
     marks = {SET_CLASSES[test_set]: title for test_set, title in SET_NAMES.items()}
     body = svg.legend(marks | ({"cross": "printed"} if "printed" in columns else {}))
     body += table((columns[0], f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *columns[1:]), rows)
@@ -42,9 +43,9 @@ def results(material: Material) -> Section:
     )
     if sentences := sentences_of(material.summary):
         body += Markup("<h3>One against another</h3>") + bullets(sentences)
-    if waiting := [f"{row[0]}: {row[-1]}" for row in not_run_table(material.summary)[1]]:
+    if not_run := [f"{row['system']}: {row['why not']}" for row in not_run_rows(material.summary)]:
         body += Markup("<details><summary>Not run: {} systems</summary>{}</details>").format(
-            len(waiting), bullets(waiting)
+            len(not_run), bullets(not_run)
         )
     return Section("results", "Results", body)
 
@@ -194,19 +195,20 @@ def duplicates(material: Material) -> Section:
 
 def ablation(material: Material) -> Section | None:
     """Return what each change is worth alone: accuracy and its paired difference from the base, as small bars."""
-    variants = material.ablation
-    base = str(next(iter(variants.values()))["base"]) if variants else ""
+    variants, base = material.ablation, ablation_base(material)
     if base not in material.summary["systems"]:  # none, or left over from another list of systems
         return None
     scores = {name: [variants[name][Split.private_test][key] for key in ACCURACY] for name in by_worth(variants)}
     edges = [edge for of in scores.values() for edge in of]
     mark = material.summary["systems"][base][Split.private_test]["accuracy"]
     low, high = math.floor(20 * min(*edges, mark)) / 20, math.ceil(20 * max(*edges, mark)) / 20
-    rows = []
-    for name, of in scores.items():
-        _, *cells = ablation_row(name, variants[name], change(variants[name]))
-        rows.append((name, svg.dots([svg.Dot(name, "a", *of)], mark, low, high, base), *cells))
-    header = (ABLATION_HEADER[0], f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *ABLATION_HEADER[1:])
+    cells = {name: ablation_row(name, variants[name], change(variants[name])) for name in scores}
+    rows = [
+        (name, svg.dots([svg.Dot(name, "a", *of)], mark, low, high, base), *[*cells[name].values()][1:])
+        for name, of in scores.items()
+    ]
+    first, *others = next(iter(cells.values()))
+    header = (first, f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *others)
     body = paragraph("One change of {} at a time, on the same seeds; the mark is {} itself.", base, base)
     return Section("ablation", "What each change is worth", body + table(header, rows))
 
