@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.constants import Emotion, Split
+from fer.constants import TEST_SPLITS, Emotion, Split
 from fer.evaluation.intervals import spread
 from fer.evaluation.plots_data import write_csv
 from fer.ferplus import Votes, VotesError, read_votes
 from fer.files import write_json
 from fer.plotting import drawing
-from fer.predictions.format import TEST_SPLITS, Predictions, Splits, read_seeds
+from fer.predictions.format import Predictions, Splits, read_seeds
 
 EMOTIONS = len(Emotion)
 LEAST_AGREEMENT = 0.35  # chance is 0.2; FER2013's is 0.63

@@ -26,7 +26,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from pydantic import ValidationError
 from safetensors import safe_open
 
-from fer.config.params import Dimension, Search, explain
+from fer.config.errors import explain
+from fer.config.params import Dimension, Search
 from fer.config.run import RunConfig
 from fer.errors import UserError
 from fer.files import file_lock
