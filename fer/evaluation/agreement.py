@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from fer.constants import TEST_SPLITS, Emotion, Split
 from fer.evaluation.intervals import over_seeds, spread
-from fer.evaluation.plots_data import write_csv
 from fer.ferplus import Votes, VotesError, read_votes
-from fer.files import write_json
+from fer.files import write_csv, write_json
 from fer.plotting import drawing
 from fer.predictions.format import Predictions, Splits, read_seeds
 
