@@ -72,6 +72,11 @@ def write_documents(
         ablation=read_folder(sources.metrics / "ablation"),
         explained={name: of for name, of in read_folder(sources.metrics / "explain").items() if name in read},
     )
+    write(material, places)
+
+
+def write(material: Material, places: Places) -> None:
+    """Write what is made of the material alone."""
     write_text(places.docs / "results.md", results(material))
     write_text(places.docs / "model_card.md", model_card(material))
     write_text(places.docs / "report.html", page(material))

@@ -9,12 +9,11 @@ from markupsafe import Markup
 
 from fer.report.html import explanations
 from fer.report.html import page as page_module
-from fer.report.html.elements import html
-from fer.report.html.section import Section
+from fer.report.html.elements import Section, html
 from fer.report.material import Material
 from tests.report.conftest import report
 
-SECTIONS = (
+SECTIONS = [
     "results",
     "maps",
     "confusion",
@@ -25,7 +24,7 @@ SECTIONS = (
     "ablation",
     "data",
     "origin",
-)
+]
 
 
 @pytest.fixture(scope="module")

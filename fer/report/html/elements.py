@@ -22,6 +22,14 @@ TEMPLATE = Path(__file__).with_name("elements.html.j2")
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
+class Section(NamedTuple):
+    """A part of the page: `name` is its anchor."""
+
+    name: str
+    title: str
+    body: Markup
+
+
 class Line(NamedTuple):
     """A named line; `css` is its class in the page: a, b, c, d or e."""
 

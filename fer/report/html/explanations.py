@@ -9,8 +9,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from fer.constants import EMOTION_NAMES
-from fer.report.html.elements import Line, chart, html, paragraph, picture
-from fer.report.html.section import Section
+from fer.report.html.elements import Line, Section, chart, html, paragraph, picture
 from fer.report.material import Material
 
 COLOURS = "inferno"

@@ -13,10 +13,9 @@ from fer.constants import EMOTION_NAMES, Split
 from fer.evaluation.agreement import LEVELS
 from fer.evaluation.calibration import Reliability, pooled_reliability
 from fer.evaluation.metrics import TEST_SETS, confusion
-from fer.evaluation.plots_data import EpochScore
+from fer.evaluation.plots_data import EpochScore, mean_curve
 from fer.report.figures import LEAK_NAMES, SET_NAMES
-from fer.report.html.elements import QUARTERS, Line, chart, html, paragraph
-from fer.report.html.section import Section
+from fer.report.html.elements import QUARTERS, Line, Section, chart, html, paragraph
 from fer.report.material import Material
 from fer.report.results import ablation_base, ablation_row, by_worth, change
 from fer.report.systems import ENSEMBLE, System
@@ -108,8 +107,7 @@ def curves(material: Material) -> Section | None:
 
 def learning_curve(name: str, history: Sequence[EpochScore], metric: str) -> Markup:
     lines = [
-        Line(split, css, mean_by([(of.epoch, getattr(of, metric)) for of in history if of.split == split]))
-        for split, css in (("train", "a"), ("validation", "b"))
+        Line(split, css, mean_curve(history, split, metric)) for split, css in (("train", "a"), ("validation", "b"))
     ]
     last = max(of.epoch for of in history)
     highest = 1.0 if metric == "accuracy" else 0.4 * math.ceil(max(y for line in lines for _, y in line.points) / 0.4)
@@ -121,14 +119,6 @@ def learning_curve(name: str, history: Sequence[EpochScore], metric: str) -> Mar
         y_range=(0.0, highest),
         shares=(False, metric == "accuracy"),
     )
-
-
-def mean_by(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the mean y of each x, by rising x."""
-    found: dict[float, list[float]] = {}
-    for x, y in pairs:
-        found.setdefault(x, []).append(y)
-    return [(x, sum(found[x]) / len(found[x])) for x in sorted(found)]
 
 
 def confusions(material: Material) -> Section:
