@@ -3,12 +3,10 @@
 import sys
 from pathlib import Path
 
-import click
-
 from fer.config.params import Params, load_params
 from fer.files import write_text
 from fer.models.networks import check
-from stages import clear_errors
+from stages import stage
 
 SOURCE = Path("data/source")
 NO_DATA = f"""\
@@ -18,8 +16,7 @@ NO_DATA = f"""\
 `make demo` runs the same pipeline on synthetic faces and needs no data."""
 
 
-@click.command(help=__doc__)
-@clear_errors
+@stage()
 def main() -> None:
     params = load_params()
     check_networks(params)

@@ -5,41 +5,23 @@ An unknown key, a wrong type or a value out of range ends with a line that names
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from fer.config.errors import ParamsError, explain, problems, validated
 from fer.config.run import Options, RunConfig, merged
 from fer.config.settings import Count, Fraction, Names, Settings
 from fer.constants import IMAGE_SIZE
-from fer.errors import UserError
 
 PARAMS = Path("params.yaml")
-UNION_BRANCHES = {"constrained-int", "int", "float", "str", "bool"}  # pydantic names them in an error's place
-NETWORK_TYPES = ("stack", "conv_pairs", "vgg", "resnet", "backbone")  # likewise, after `network`
-MESSAGES = {  # in place of pydantic's, which speak of Python
-    "missing": "not given",
-    "extra_forbidden": "no such parameter",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a block of parameters",
-    "model_type": "must be a block of parameters",
-    "too_short": "at least one is needed",
-}
 OF_A_SYSTEM = ("seeds", "not_run")  # what a block may have beside a run's options
-RESERVED = (
-    "ablation",
-    "agreement",
-    "data",
-    "ensemble",
-    "explain",
-    "export",
-    "search",
-    "summary",
-)  # names in metrics/ and plots/
+# Names in metrics/ and plots/.
+RESERVED = ("ablation", "agreement", "data", "ensemble", "explain", "export", "search", "summary")
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -59,10 +41,6 @@ def launches_python(launcher: str) -> str:
 
 Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1), AfterValidator(distinct)]
 Pairs = Annotated[tuple[Annotated[tuple[str, str], Field(strict=False)], ...], Field(strict=False)]
-
-
-class ParamsError(UserError):
-    """params.yaml holds something that it may not hold; the message names each parameter."""
 
 
 class Draw(Settings):
@@ -298,22 +276,6 @@ def dotted(block: Mapping[str, Any], prefix: str = "") -> list[str]:
     return [name for part in parts for name in part]
 
 
-def validated(kind: Any, value: Any, place: str) -> Any:
-    """Return the value as that kind. Raise ParamsError, a line for each parameter that is wrong, `place` before it."""
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        raise ParamsError("\n".join(explain(error, place))) from None
-
-
-def problems(check: Callable[..., object], *arguments: object) -> list[str]:
-    try:
-        check(*arguments)
-    except ParamsError as error:
-        return str(error).splitlines()
-    return []
-
-
 def load_params(path: Path = PARAMS) -> Params:
     """Raise ParamsError, a line for each wrong parameter, or for a folder without the file."""
     content = read_yaml(path)
@@ -336,31 +298,3 @@ def read_yaml(path: Path) -> Any:
         raise ParamsError(f"{path}: {error.strerror}") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
-
-
-def explain(error: ValidationError, place: str = "") -> list[str]:
-    """Return a line for each wrong parameter: `place` and its dotted name, its value, what it may be."""
-    lines = []
-    for one in error.errors():
-        if one["type"] == "too_short" and one["input"]:
-            continue  # its items are wrong, and have their own lines
-        parts = [str(part) for part in one["loc"] if str(part) not in UNION_BRANCHES and "[" not in str(part)]
-        if parts[:1] == ["network"]:
-            parts = [part for part in parts if part not in NETWORK_TYPES]
-        lines += line_of(one, (place + ".".join(parts)).rstrip(".")).splitlines()
-    return lines
-
-
-def line_of(error: Any, name: str) -> str:
-    kind, value, message = error["type"], error["input"], error["msg"].removeprefix("Value error, ")
-    if kind == "value_error":
-        shown = "" if isinstance(value, dict | Settings) else f"{value!r}: "  # a block is too much
-        return f"{name}: {shown}{message}" if name else message
-    if kind == "union_tag_invalid":
-        return f"{name}.type: {error['ctx']['tag']!r}: allowed: {', '.join(NETWORK_TYPES)}"
-    if kind == "union_tag_not_found":
-        return f"{name}.type: not given; allowed: {', '.join(NETWORK_TYPES)}"
-    if kind in ("missing", "extra_forbidden"):
-        return f"{name}: {MESSAGES[kind]}"
-    message = MESSAGES.get(kind, message)
-    return f"{name}: {value!r}: {message[0].lower()}{message[1:]}"

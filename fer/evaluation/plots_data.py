@@ -6,9 +6,7 @@ confusion.csv      actual,predicted,share,faces     template confusion_share: x 
 reliability.csv    scaling,bin,confidence,accuracy,faces   template reliability: x confidence, y accuracy
 """
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 
 from fer.constants import EMOTION_NAMES
 from fer.evaluation.calibration import Reliability
-from fer.files import write_text
+from fer.files import write_csv
 
 
 class EpochScore(NamedTuple):
@@ -34,6 +32,15 @@ def write_curve(path: Path, scores: Iterable[EpochScore], metric: Literal["loss"
     """Write every seed's curve of one metric; the template draws their mean as a line and their range as a band."""
     rows = [(*score[:3], f"{getattr(score, metric):.6f}") for score in sorted(scores)]
     write_csv(path, (*EpochScore._fields[:3], metric), rows)
+
+
+def mean_curve(history: Iterable[EpochScore], split: str, metric: str) -> list[tuple[int, float]]:
+    """Return each epoch with the metric's mean over the seeds that reached it."""
+    found: dict[int, list[float]] = {}
+    for score in history:
+        if score.split == split:
+            found.setdefault(score.epoch, []).append(getattr(score, metric))
+    return [(epoch, float(np.mean(found[epoch]))) for epoch in sorted(found)]
 
 
 def write_confusion(path: Path, counts: NDArray[np.int64]) -> None:
@@ -64,11 +71,3 @@ def write_reliability(path: Path, bins: Mapping[str, Reliability]) -> None:
         if faces
     ]
     write_csv(path, ("scaling", "bin", "confidence", "accuracy", "faces"), rows)
-
-
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())

@@ -27,7 +27,8 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_s
 from optuna.trial import FrozenTrial, Trial, TrialState
 from pydantic import ValidationError
 
-from fer.config.params import Dimension, Search, explain
+from fer.config.errors import explain
+from fer.config.params import Dimension, Search
 from fer.config.run import RunConfig
 from fer.errors import UserError
 from fer.files import file_lock

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fer.constants import Split
+from fer.constants import TEST_SPLITS, Split
 from fer.errors import UserError
 from fer.files import atomic_write
 from fer.models.classifier import Classifier, load_classifier, predict
 from fer.models.device import describe_device, describe_precision, layout, pick_device, pick_precision, prepare
-from fer.predictions.format import TEST_SPLITS, Predictions, near_duplicate_rows, write_predictions
+from fer.predictions.format import Predictions, near_duplicate_rows, write_predictions
 from fer.store import Faces, open_store, read_split
 
 

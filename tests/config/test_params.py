@@ -9,7 +9,8 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from fer.config.params import PARAMS, ParamsError, load_params
+from fer.config.errors import ParamsError
+from fer.config.params import PARAMS, load_params
 from fer.config.run import Options, RunConfig
 
 ROOT = Path(__file__).parents[2]
