@@ -26,7 +26,7 @@ def run(case: Case, device: torch.device) -> dict[str, Any]:
     begin = time.perf_counter()
     epochs["compiled"]()
     first = time.perf_counter() - begin
-    times = in_turn(epochs, rounds=case.rounds)
+    times = in_turn({**epochs}, rounds=case.rounds)
     return {
         "title": case.title, "side": case.side, "first_epoch": first,
         "variants": {name: summary(runs, len(faces)) for name, runs in times.items()},

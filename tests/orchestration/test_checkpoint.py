@@ -82,7 +82,7 @@ def test_a_state_is_written_every_so_many_seconds_and_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 0.0, 19.0, 21.0, 21.0, 30.0, 40.0])  # read before a state is written, and after
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
     run = Checkpoint(tmp_path / "run.pt")
     kept = []
     for epoch in range(1, 5):

@@ -42,7 +42,7 @@ def test_compiled_steps_are_eager_steps_and_a_small_last_batch_is_eager() -> Non
         for count in (16, 16, 5):
             torch.manual_seed(1)
             images = toy_faces(Split.training, count, 1).images
-            forward(images).logsumexp(1).sum().backward()
+            forward(images).logsumexp(1).sum().backward()  # type: ignore[no-untyped-call]
         results.append([parameter.grad for parameter in network.parameters()])
         assert (forward.compiled is not None) is compiled
     for eager, other in zip(*results, strict=True):
@@ -68,11 +68,11 @@ def test_without_a_compiler_training_goes_on_and_says_so_once(
     assert capsys.readouterr().err == message
 
 
-class NothingWaits(TorchDispatchMode):
+class NothingWaits(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Fail where the host would wait for the GPU: a value that is read, a size that depends on it, a copy between."""
 
     def __init__(self, *, watching: bool = True) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.watching = watching
 
     READ = (torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero, torch.ops.aten.masked_select)
@@ -170,9 +170,9 @@ def test_scaling_is_one_kernel_where_no_gradient_flows() -> None:
     assert torch.equal(scaled(faces.requires_grad_(), 96), plain)
 
 
-class Count(TorchDispatchMode):
+class Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
