@@ -1,10 +1,11 @@
 """Writing files whole: beside their place first, then renamed, so that a kill leaves the old file or the new one."""
 
+import csv
 import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,14 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 with LF alone, on every system."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write a line for the header and one a row, with commas between, UTF-8, LF."""
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def sha256_of(path: Path) -> str:

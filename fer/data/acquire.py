@@ -98,7 +98,7 @@ def _from_folder(folder: Path, out: Path, nesting: int) -> list[str]:
             raise SourceError(f"{folder}: several files could be FER2013; leave one of them there:\n{named}")
         else:
             lines = acquire_faces(found[0], out, nesting=nesting)
-        unused = sorted(path for use, paths in files.items() if use != "votes" for path in paths)
+        unused = sorted(path for use, paths in files.items() if use != "votes" or nesting for path in paths)
         return [*lines, *([f"not used: {_listed(unused)}"] if unused else [])]
     raise SourceError(_nothing_found(folder, files))
 
@@ -116,15 +116,7 @@ def _sorted_by_use(folder: Path) -> dict[str, list[Path]]:
             uses["csv" if is_csv else "votes" if is_votes(head) else "other"].append(path)
         else:
             uses["archive" if kind in (Kind.zip, Kind.tar, Kind.compressed) else str(kind)].append(path)
-    # A picture that is refused belongs to the dataset where there are others: it must not be left out.
-    if uses["picture"]:
-        uses["picture"] = sorted(uses["picture"] + [path for path in uses["refused"] if _is_picture(path)])
-        uses["refused"] = [path for path in uses["refused"] if not _is_picture(path)]
     return uses
-
-
-def _is_picture(path: Path) -> bool:
-    return "picture" in str(refusal(path, head_of(path)))
 
 
 def _nothing_found(folder: Path, files: dict[str, list[Path]]) -> str:

@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 
 from fer.constants import Emotion, Split
 from fer.evaluation.intervals import spread
-from fer.evaluation.plots_data import write_csv
-from fer.ferplus import Votes, VotesError, read_votes
-from fer.files import write_json
+from fer.ferplus import LEAST_AGREEMENT, Votes, VotesError, read_votes
+from fer.files import write_csv, write_json
 from fer.plotting import drawing
 from fer.predictions.format import TEST_SPLITS, Predictions, Splits, read_seeds
 
 EMOTIONS = len(Emotion)
-LEAST_AGREEMENT = 0.35  # chance is 0.2; FER2013's is 0.63
 LEVELS = {
     "4_or_fewer": (0, 4),
     **{str(votes): (votes, votes) for votes in range(5, 11)},

@@ -6,9 +6,7 @@ confusion.csv      actual,predicted,share,faces     template confusion_share: x 
 reliability.csv    scaling,bin,confidence,accuracy,faces   template reliability: x confidence, y accuracy
 """
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 
 from fer.constants import EMOTION_NAMES
 from fer.evaluation.calibration import Reliability
-from fer.files import write_text
+from fer.files import write_csv
 
 
 class EpochScore(NamedTuple):
@@ -64,11 +62,3 @@ def write_reliability(path: Path, bins: Mapping[str, Reliability]) -> None:
         if faces
     ]
     write_csv(path, ("scaling", "bin", "confidence", "accuracy", "faces"), rows)
-
-
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())

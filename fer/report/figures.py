@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from fer.evaluation.leaks import GROUPS as LEAK_GROUPS
 from fer.evaluation.metrics import TEST_SETS
-from fer.evaluation.plots_data import write_csv
+from fer.files import write_csv
 from fer.plotting import BLUE, GREEN, GREY, ORANGE, drawing
 from fer.report.tables import measured
 
