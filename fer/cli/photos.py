@@ -200,7 +200,7 @@ def evaluate_folder(folder: Path, *, as_json: bool, faces: bool, labels: str | N
     from fer.app.photos import Reader, left_out_line  # noqa: PLC0415
     from fer.app.predict import recognise  # noqa: PLC0415
 
-    pictures = labelled_pictures(folder, parse_labels(labels) if labels else ORDER)
+    pictures = labelled_pictures(folder, ORDER if labels is None else parse_labels(labels))
     for note in pictures.notes:
         click.echo(note, err=True)
     recogniser = load_model(model, device)
