@@ -145,7 +145,7 @@ def is_header(cells: Sequence[str]) -> bool:
     """Whether the first row is one: no cell is a number, or they are the numbers that pandas gives to columns."""
     if len(cells) == 1:
         return label_of(cells[0]) is None and not is_number(cells[0])
-    named = [cell for cell in cells if cell]
+    named = [cell for cell in cells if cell and cell.lower() not in ROW]
     counted = named == [str(number) for number in range(len(named))]
     return not any(map(is_number, named)) or (counted and (len(named) < len(cells) or len(named) == CLASSES))
 

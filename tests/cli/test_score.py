@@ -245,6 +245,20 @@ def test_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "labels alone: no calibration, top-2 or log loss" in fer(npy(ours()[0].argmax(1))).output
 
 
+def test_a_committed_row_comes_out_of_its_predictions_as_csv() -> None:
+    """The first system of the table in git, against metrics/{system}/{seed}.json."""
+    system = sorted((CHECKOUT / "data/predictions").iterdir())[0].name
+    splits, _ = read_predictions(CHECKOUT / f"data/predictions/{system}/0.safetensors")
+    logits, rows = (
+        np.concatenate([getattr(splits[split], what) for split in TEST_SPLITS]) for what in ("logits", "rows")
+    )
+    shutil.rmtree("data/predictions")  # the checkout's count, then
+    scored = found(write_csv(logits, "row,0,1,2,3,4,5,6", before=rows), "--against", system)
+    committed = json.loads((CHECKOUT / f"metrics/{system}/0.json").read_text())
+    del committed["provenance"]
+    assert {name: scored[name] for name in committed} == committed
+
+
 def test_another_label_order_is_one_line() -> None:
     shifted = fer(npy(np.roll(ours()[0], 1, axis=1)), "--markdown")
     assert shifted.exit_code == 0
