@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from fer.cli.photos import Command
+from fer.cli.command import Command
 from fer.errors import UserError
 
 SOURCE = Path("data/source")
