@@ -13,10 +13,11 @@ from fer.config.params import load_params
 from fer.config.run import RunConfig, merged
 from fer.constants import IMAGE_SIZE, Split
 from fer.models.classifier import Classifier, Normalisation
-from fer.models.device import pick_precision
-from fer.models.networks import build
+from fer.models.device import layout, pick_precision
+from fer.models.networks import build, input_side
 from fer.store import Faces
 from fer.training.batches import DeviceFaces, batch_count, training_batches
+from fer.training.forward import Forward, compiles
 from fer.training.loop import train_epoch
 from fer.training.losses import cross_entropy
 from fer.training.optimizers import build_optimizer
@@ -84,18 +85,19 @@ def config_of(case: Case, *, augmented: bool) -> RunConfig:
 
 def classifier_of(case: Case, config: RunConfig) -> Classifier:
     """Return a fresh one whose network sees the crop itself: scaled up again it would be a larger one's work."""
-    return Classifier(Normalisation(128.0, 64.0), case.network(), input_size=config.side, crop=config.augment.crop)
+    crop = config.augment.crop
+    side = input_side(config.input_size, crop)
+    return Classifier(Normalisation(128.0, 64.0), case.network(), input_size=side, crop=crop)
 
 
 def our_epoch(
-    case: Case, faces: Faces, device: torch.device, *, augmented: bool, compile_mode: str | None = None
+    case: Case, faces: Faces, device: torch.device, *, augmented: bool, compiled: bool | None = None
 ) -> Epoch:
-    """Return one epoch of fer/training/loop.py. With `compile_mode` the network went through torch.compile."""
+    """Return one epoch of fer/training/loop.py, compiled where training would, or as `compiled` says."""
     config = config_of(case, augmented=augmented)
-    classifier: nn.Module = classifier_of(case, config)
-    classifier = classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if compile_mode:
-        classifier = torch.compile(classifier, mode=compile_mode)  # type: ignore[assignment]
+    classifier = classifier_of(case, config).to(device, memory_format=layout(device))  # type: ignore[call-overload]
+    compiled = compiles(config.compile, device) if compiled is None else compiled
+    forward = Forward(classifier, batch_size=case.batch_size, compiled=compiled)
     optimizer = build_optimizer(config, classifier)
     on_device = DeviceFaces(faces, Split.training, device)
     precision = pick_precision("auto", device)
@@ -103,8 +105,8 @@ def our_epoch(
 
     def epoch() -> float:
         loss, _ = train_epoch(
-            classifier, training_batches(on_device, config, seed=0, epoch=0), loss=cross_entropy,
-            optimizer=optimizer, lrs=lrs, rho=None, ema=None, precision=precision, progress=lambda _: None,
+            forward.train(), training_batches(on_device, config, seed=0, epoch=0), lrs, loss=cross_entropy,
+            optimizer=optimizer, rho=None, ema=None, precision=precision, progress=lambda _: None,
         )  # fmt: skip
         return loss
 

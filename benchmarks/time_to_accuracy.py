@@ -14,7 +14,7 @@ from torch import nn
 
 from benchmarks.measure import start, table
 from benchmarks.ours import PARAMS
-from fer.constants import Split
+from fer.constants import IMAGE_SIZE, Split
 from fer.models.classifier import Classifier, Normalisation
 from fer.models.device import pick_precision
 from fer.models.networks import build
@@ -56,7 +56,7 @@ def measure() -> dict[str, Any] | None:
                 raise ReachedError
 
     torch.manual_seed(derived_seed(0, "weights"))
-    classifier: nn.Module = Classifier(normalise, build(config.network, config.side), input_size=config.side)
+    classifier: nn.Module = Classifier(normalise, build(config.network, IMAGE_SIZE))
     classifier = classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     with contextlib.suppress(ReachedError):
         train(

@@ -30,4 +30,5 @@ class Split(StrEnum):
     private_test = "PrivateTest"
 
 
+TEST_SPLITS = (Split.public_test, Split.private_test)
 EMOTION_NAMES = tuple(emotion.name for emotion in Emotion)

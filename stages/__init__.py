@@ -4,8 +4,23 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
+
+import click
 
 from fer.errors import DistributedError, UserError
+
+
+def stage(*arguments: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a script's `main` a command with these arguments; its help is the module's docstring."""
+
+    def command(main: Callable[..., Any]) -> click.Command:
+        wrapped = clear_errors(main)
+        for name in reversed(arguments):
+            wrapped = click.argument(name)(wrapped)
+        return click.command(help=sys.modules[main.__module__].__doc__)(wrapped)
+
+    return command
 
 
 def clear_errors(main: Callable[..., None]) -> Callable[..., None]:

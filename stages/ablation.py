@@ -3,22 +3,18 @@
 import tempfile
 from pathlib import Path
 
-import click
-
 from fer.config.params import load_params
 from fer.errors import UserError
 from fer.orchestration.jobs import seed_jobs
 from fer.orchestration.side_by_side import train_seeds
 from fer.orchestration.watchdog import die_with_dvc
 from fer.predictions.predict import Runtime, predict_system
-from stages import clear_errors
+from stages import stage
 
 STORE = Path("data/normalised.h5")
 
 
-@click.command(help=__doc__)
-@click.argument("variant")
-@clear_errors
+@stage("variant")
 def main(variant: str) -> None:
     params = load_params()
     base = params.ablation.base

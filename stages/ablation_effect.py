@@ -2,18 +2,14 @@
 
 from pathlib import Path
 
-import click
-
 from fer.config.params import load_params
 from fer.evaluation.ablation import measure_effect
 from fer.files import write_json
 from fer.predictions.format import read_seeds
-from stages import clear_errors
+from stages import stage
 
 
-@click.command(help=__doc__)
-@click.argument("variant")
-@clear_errors
+@stage("variant")
 def main(variant: str) -> None:
     params = load_params()
     base = params.ablation.base

@@ -5,11 +5,10 @@ from pathlib import Path
 import click
 
 from fer.data.acquire import acquire
-from stages import clear_errors
+from stages import stage
 
 
-@click.command(help=__doc__)
-@clear_errors
+@stage()
 def main() -> None:
     for line in acquire(Path("data/source"), Path("data/raw.csv"), Path("data/votes.csv")):
         click.echo(line)

@@ -2,15 +2,12 @@
 
 from pathlib import Path
 
-import click
-
 from fer.config.params import load_params
 from fer.evaluation.agreement import write_agreement
-from stages import clear_errors
+from stages import stage
 
 
-@click.command(help=__doc__)
-@clear_errors
+@stage()
 def main() -> None:
     systems = [Path("data/predictions") / name for name in load_params().run.systems]
     write_agreement(systems, Path("data/votes.csv"), Path("metrics/agreement.json"), Path("plots/agreement"))

@@ -1,30 +1,19 @@
-"""distil: a student, each seed taught by that seed of its teacher -> data/models/{system}/, as train."""
+"""distil: a student, taught by that seed of its teacher or by all of them -> data/models/{system}/, as train."""
 
-from pathlib import Path
+from functools import partial
 
 import click
 
 from fer.config.params import load_params
-from fer.orchestration.jobs import seed_jobs
-from fer.orchestration.side_by_side import train_seeds
-from fer.orchestration.watchdog import die_with_dvc
-from stages import clear_errors
-
-MODELS = Path("data/models")
+from fer.orchestration.jobs import teacher_weights
+from stages import stage
+from stages.train import train
 
 
-@click.command(help=__doc__)
-@click.argument("system")
+@stage("system")
 @click.option("--teacher", required=True)
-@clear_errors
-def main(*, system: str, teacher: str) -> None:
-    die_with_dvc()
-    params = load_params()
-    jobs = seed_jobs(
-        params, system, store=Path("data/normalised.h5"), out=MODELS / system,
-        teachers=lambda seed: (MODELS / teacher / f"{seed}.safetensors",),
-    )  # fmt: skip
-    train_seeds(jobs, workers=params.train.workers)
+def main(system: str, teacher: str) -> None:
+    train(system, teachers=partial(teacher_weights, load_params(), system, teacher))
 
 
 if __name__ == "__main__":

@@ -2,17 +2,14 @@
 
 from pathlib import Path
 
-import click
-
 from fer.config.params import load_params
 from fer.data.synthetic import write_synthetic_csv
-from stages import clear_errors
+from stages import stage
 
 SOURCE = Path("data/source")
 
 
-@click.command(help=__doc__)
-@clear_errors
+@stage()
 def main() -> None:
     draw = load_params().draw
     votes = SOURCE / "fer2013new.csv"

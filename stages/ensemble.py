@@ -2,15 +2,12 @@
 
 from pathlib import Path
 
-import click
-
 from fer.config.params import load_params
 from fer.evaluation.ensemble import Places, write_ensemble
-from stages import clear_errors
+from stages import stage
 
 
-@click.command(help=__doc__)
-@clear_errors
+@stage()
 def main() -> None:
     params = load_params()
     places = Places(Path("data/ensemble"), Path("metrics/ensemble.json"), Path("metrics/ensemble"))

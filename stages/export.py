@@ -2,15 +2,11 @@
 
 from pathlib import Path
 
-import click
-
 from fer.config.params import load_params
-from stages import clear_errors
+from stages import stage
 
 
-@click.command(help=__doc__)
-@click.argument("system")
-@clear_errors
+@stage("system")
 def main(system: str) -> None:
     from fer.export.export import export_system  # noqa: PLC0415 - torch and onnxruntime take seconds to import
 

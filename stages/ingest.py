@@ -8,13 +8,12 @@ from fer.config.params import load_params
 from fer.data.ingest import ingest
 from fer.data.pictures import draw_data
 from fer.files import write_json
-from stages import clear_errors
+from stages import stage
 
 STORE, NEAR_DUPLICATES = Path("data/clean.h5"), Path("data/near_duplicates.csv")
 
 
-@click.command(help=__doc__)
-@clear_errors
+@stage()
 def main() -> None:
     clean = load_params().clean
     content = ingest(

@@ -2,15 +2,12 @@
 
 from pathlib import Path
 
-import click
-
 from fer.config.params import load_params
 from fer.data.normalise import normalise_store
-from stages import clear_errors
+from stages import stage
 
 
-@click.command(help=__doc__)
-@clear_errors
+@stage()
 def main() -> None:
     drop_leaked = load_params().clean.drop_leaked
     normalise_store(Path("data/clean.h5"), Path("data/normalised.h5"), drop_leaked=drop_leaked)

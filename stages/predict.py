@@ -2,16 +2,12 @@
 
 from pathlib import Path
 
-import click
-
 from fer.config.params import load_params
 from fer.predictions.predict import Runtime, predict_system
-from stages import clear_errors
+from stages import stage
 
 
-@click.command(help=__doc__)
-@click.argument("system")
-@clear_errors
+@stage("system")
 def main(system: str) -> None:
     predict_system(
         Path("data/models") / system,

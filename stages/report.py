@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-import click
-
 from fer.config.params import load_params
-from stages import clear_errors
+from stages import stage
 
 
-@click.command(help=__doc__)
-@clear_errors
+@stage()
 def main() -> None:
     from fer.report.documents import Places, Sources, write_documents  # noqa: PLC0415 - scipy and matplotlib are slow
 

@@ -3,13 +3,11 @@
 import sys
 from pathlib import Path
 
-import click
-
 from fer.config.params import Params, load_params
 from fer.errors import WAYS_TO_FER2013
 from fer.files import write_text
 from fer.models.networks import check
-from stages import clear_errors
+from stages import stage
 
 SOURCE = Path("data/source")
 NO_DATA = (
@@ -17,8 +15,7 @@ NO_DATA = (
 )
 
 
-@click.command(help=__doc__)
-@clear_errors
+@stage()
 def main() -> None:
     params = load_params()
     check_networks(params)

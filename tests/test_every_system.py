@@ -11,7 +11,7 @@ from fer.config.run import RunConfig
 from fer.constants import EMOTION_NAMES, IMAGE_SIZE
 from fer.data.normalise import normalise_store
 from fer.models.classifier import Classifier, Normalisation, load_classifier
-from fer.models.networks import build, check
+from fer.models.networks import build, check, input_side
 from fer.orchestration.jobs import Job, run_job
 from tests.data.test_normalise import write_store
 
@@ -24,11 +24,16 @@ PUBLISHED = ROOT / "data" / "published" / "cs231n.safetensors"
 SMALL = 3_000_000  # parameters; a larger network gets no memory for its tensors
 
 
+def side_of(config: RunConfig) -> int:
+    return input_side(config.input_size, config.augment.crop)
+
+
 def trained_once(config: RunConfig, device: str) -> Classifier:
     """Return a fresh classifier after one backward pass over two faces of the store's size."""
     with torch.device(device):
-        network = build(config.network, config.side)
-        classifier = Classifier(Normalisation(), network, input_size=config.side, crop=config.augment.crop).train()
+        side = side_of(config)
+        network = build(config.network, side)
+        classifier = Classifier(Normalisation(), network, input_size=side, crop=config.augment.crop).train()
         logits = classifier(torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8))
         assert logits.shape == (2, len(EMOTION_NAMES))
         logits.logsumexp(1).sum().backward()
@@ -40,7 +45,7 @@ def test_it_takes_its_faces_and_every_parameter_has_a_gradient(name: str) -> Non
     config = CONFIGS[name]
     check(name, config)
     classifier = trained_once(config, "meta")
-    if sum(parameter.numel() for parameter in classifier.parameters()) < SMALL and config.side <= IMAGE_SIZE:
+    if sum(parameter.numel() for parameter in classifier.parameters()) < SMALL and side_of(config) <= IMAGE_SIZE:
         classifier = trained_once(config, "cpu")
         gradients = [parameter.grad for parameter in classifier.parameters() if parameter.grad is not None]
         assert all(gradient.isfinite().all() for gradient in gradients)

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from fer.constants import EMOTION_NAMES, Emotion
+from fer.constants import EMOTION_NAMES, TEST_SPLITS, Emotion
 from fer.data.kinds import head_of, refusal
 from fer.data.names import EMOTIONS, emotion_in, emotion_of, word_of
 from fer.errors import UserError
 from fer.evaluation.score import Answers
-from fer.predictions.format import TEST_SPLITS
 
 CLASSES = len(EMOTION_NAMES)
 SHOWN = 4  # names in an error

@@ -47,8 +47,8 @@ def score(predictions: Path, *, against: str | None, name: str | None, as_json: 
     if as_json and as_markdown:
         raise UserError("--json and --markdown: one of them")
     from fer.app.answers import read_answers  # noqa: PLC0415
+    from fer.constants import TEST_SPLITS  # noqa: PLC0415
     from fer.evaluation.score import align, compare_answers, label_order_hint, measure_answers  # noqa: PLC0415
-    from fer.predictions.format import TEST_SPLITS  # noqa: PLC0415
 
     home = pipeline()
     systems = systems_of(home, against)

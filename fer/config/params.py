@@ -5,41 +5,23 @@ An unknown key, a wrong type or a value out of range ends with a line that names
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from fer.config.errors import ParamsError, explain, problems, validated
 from fer.config.run import Options, RunConfig, merged
 from fer.config.settings import Count, Fraction, Names, Settings
 from fer.constants import IMAGE_SIZE
-from fer.errors import UserError
 
 PARAMS = Path("params.yaml")
-UNION_BRANCHES = {"constrained-int", "int", "float", "str", "bool"}  # pydantic names them in an error's place
-NETWORK_TYPES = ("stack", "conv_pairs", "vgg", "resnet", "backbone")  # likewise, after `network`
-MESSAGES = {  # in place of pydantic's, which speak of Python
-    "missing": "not given",
-    "extra_forbidden": "no such parameter",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a block of parameters",
-    "model_type": "must be a block of parameters",
-    "too_short": "at least one is needed",
-}
 OF_A_SYSTEM = ("seeds", "not_run")  # what a block may have beside a run's options
-RESERVED = (
-    "ablation",
-    "agreement",
-    "data",
-    "ensemble",
-    "explain",
-    "export",
-    "search",
-    "summary",
-)  # names in metrics/ and plots/
+# Names in metrics/ and plots/.
+RESERVED = ("ablation", "agreement", "data", "ensemble", "explain", "export", "search", "summary")
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -61,10 +43,6 @@ Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1), AfterVali
 Pairs = Annotated[tuple[Annotated[tuple[str, str], Field(strict=False)], ...], Field(strict=False)]
 
 
-class ParamsError(UserError):
-    """params.yaml holds something that it may not hold; the message names each parameter."""
-
-
 class Draw(Settings):
     """The synthetic faces of a pipeline that draws its own."""
 
@@ -78,21 +56,12 @@ class Clean(Settings):
     drop_leaked: bool
 
 
-class Teachers(Settings):
-    """The three systems that a student learns from, each with every seed."""
-
-    first: str
-    second: str
-    third: str
-
-
 class Lists(Settings):
     """What runs: the systems of each stage, `systems` being all of them."""
 
     draw: Annotated[tuple[Literal["synthetic"], ...], Field(strict=False, max_length=1)]
     train: Names
     distil: dict[str, str]  # student: teacher
-    distil_ensemble: dict[str, Teachers]
     transfer: dict[str, str]  # system: the file that it starts from
     systems: Names
     explain: Names
@@ -229,13 +198,11 @@ class Params(Settings):
     @model_validator(mode="after")
     def names_exist(self) -> Self:
         run = self.run
-        for group in ("train", "distil", "distil_ensemble", "transfer", "systems"):
+        for group in ("train", "distil", "transfer", "systems"):
             require(f"run.{group}", getattr(run, group), self.systems)
         for group in ("explain", "export"):
             require(f"run.{group}", getattr(run, group), run.systems)
         require("run.distil", run.distil.values(), run.systems)
-        teachers = (name for three in run.distil_ensemble.values() for name in three.model_dump().values())
-        require("run.distil_ensemble", teachers, run.systems)
         require("run.ablation", run.ablation, self.ablation.variants)
         require("ablation.base", (self.ablation.base,), run.train if run.ablation else self.systems)
         require("report.pairs", (name for pair in self.report.pairs for name in pair), (*self.systems, "ensemble"))
@@ -263,23 +230,25 @@ class Params(Settings):
     def lists_fit(self) -> Self:
         """A system that runs stands in one list and in `systems`; one that does not says why."""
         run = self.run
-        trained = [*run.train, *run.distil, *run.distil_ensemble, *run.transfer]
+        trained = [*run.train, *run.distil, *run.transfer]
         for name in dict.fromkeys((*trained, *run.systems)):
             if trained.count(name) != 1 or run.systems.count(name) != 1:
-                raise ValueError(
-                    f"run: {name} must stand once in train, distil, distil_ensemble or transfer, and once in systems"
-                )
+                raise ValueError(f"run: {name} must stand once in train, distil or transfer, and once in systems")
         for name, block in self.systems.items():
             if name not in run.systems and not isinstance(block.get("not_run"), str):
                 raise ValueError(f"systems.{name}.not_run: in no list of `run`, so it needs the reason why")
             if name in run.systems and "not_run" in block:
                 raise ValueError(f"systems.{name}.not_run: it runs (run.systems); take one of the two away")
         for student, teacher in run.distil.items():
-            if missing := set(self.seeds_of(student)) - set(self.seeds_of(teacher)):
+            missing = set(self.seeds_of(student)) - set(self.seeds_of(teacher))
+            if missing and self.config(student).distil.teachers == "seed":
                 raise ValueError(f"systems.{student}.seeds: its teacher {teacher} has no seed {min(missing)}")
-        for name in run.transfer:
-            if self.config(name).transfer.pretrained_on is None:
+        for name in run.systems:
+            given = self.config(name).transfer.pretrained_on
+            if name in run.transfer and given is None:
                 raise ValueError(f"systems.{name}.transfer.pretrained_on: not given; run.transfer names its weights")
+            if name not in run.transfer and given is not None:
+                raise ValueError(f"systems.{name}.transfer.pretrained_on={given}: run.transfer must name its weights")
         return self
 
     @model_validator(mode="after")
@@ -307,22 +276,6 @@ def dotted(block: Mapping[str, Any], prefix: str = "") -> list[str]:
     return [name for part in parts for name in part]
 
 
-def validated(kind: Any, value: Any, place: str) -> Any:
-    """Return the value as that kind. Raise ParamsError, a line for each parameter that is wrong, `place` before it."""
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        raise ParamsError("\n".join(explain(error, place))) from None
-
-
-def problems(check: Callable[..., object], *arguments: object) -> list[str]:
-    try:
-        check(*arguments)
-    except ParamsError as error:
-        return str(error).splitlines()
-    return []
-
-
 def load_params(path: Path = PARAMS) -> Params:
     """Raise ParamsError, a line for each wrong parameter, or for a folder without the file."""
     content = read_yaml(path)
@@ -345,31 +298,3 @@ def read_yaml(path: Path) -> Any:
         raise ParamsError(f"{path}: {error.strerror}") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
-
-
-def explain(error: ValidationError, place: str = "") -> list[str]:
-    """Return a line for each wrong parameter: `place` and its dotted name, its value, what it may be."""
-    lines = []
-    for one in error.errors():
-        if one["type"] == "too_short" and one["input"]:
-            continue  # its items are wrong, and have their own lines
-        parts = [str(part) for part in one["loc"] if str(part) not in UNION_BRANCHES and "[" not in str(part)]
-        if parts[:1] == ["network"]:
-            parts = [part for part in parts if part not in NETWORK_TYPES]
-        lines += line_of(one, (place + ".".join(parts)).rstrip(".")).splitlines()
-    return lines
-
-
-def line_of(error: Any, name: str) -> str:
-    kind, value, message = error["type"], error["input"], error["msg"].removeprefix("Value error, ")
-    if kind == "value_error":
-        shown = "" if isinstance(value, dict | Settings) else f"{value!r}: "  # a block is too much
-        return f"{name}: {shown}{message}" if name else message
-    if kind == "union_tag_invalid":
-        return f"{name}.type: {error['ctx']['tag']!r}: allowed: {', '.join(NETWORK_TYPES)}"
-    if kind == "union_tag_not_found":
-        return f"{name}.type: not given; allowed: {', '.join(NETWORK_TYPES)}"
-    if kind in ("missing", "extra_forbidden"):
-        return f"{name}: {MESSAGES[kind]}"
-    message = MESSAGES.get(kind, message)
-    return f"{name}: {value!r}: {message[0].lower()}{message[1:]}"

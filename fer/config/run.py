@@ -30,16 +30,6 @@ class Augment(Settings):
     fill: Literal["border", "zeros"]  # outside the face: its edge (Keras's "nearest") or black
     crop: Annotated[int, Field(ge=24, lt=IMAGE_SIZE)] | None  # pixels; a random square, in evaluation the centre
 
-    @property
-    def distorts(self) -> bool:
-        """Whether anything but a flip happens to a face."""
-        changes = (self.rotation, self.shift, self.shear, self.scale, self.erasing, self.brightness, self.contrast)
-        return any(changes) or self.crop is not None
-
-    @property
-    def warps(self) -> bool:
-        return any((self.rotation, self.shift, self.shear, self.scale))
-
 
 class Schedule(Settings):
     """The learning rate of each step (fer/training/schedule.py); `none` leaves it to lr_decay, an epoch at a time."""
@@ -62,6 +52,7 @@ class Transfer(Settings):
 class Distil(Settings):
     """How much a student learns from its teacher (report 000, equation 1; Hinton et al. 2015)."""
 
+    teachers: Literal["seed", "all"]  # the teacher's network of the same seed, or the mean of all of its seeds
     alpha: Fraction  # share of the cross-entropy with the labels
     temperature: Positive
 
@@ -101,8 +92,9 @@ class Options(Settings):
     transfer: Transfer
     distil: Distil
 
-    device: Literal["auto", "cpu", "cuda"]
+    device: Literal["auto", "cpu", "cuda", "mps"]
     precision: Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 where the device computes it in hardware
+    compile: Literal["auto", "always", "never"]  # auto: on CUDA, one process a run
     threads: Count  # CPU threads a seed; the last bits of a result depend on it
 
     @model_validator(mode="after")
@@ -112,17 +104,6 @@ class Options(Settings):
         if self.tta == "ten_crop" and not self.augment.crop:
             raise ValueError("tta: ten_crop needs augment.crop, the side of the crops that it was trained on")
         return self
-
-    @property
-    def side(self) -> int:
-        """Of the network's input, in pixels: the crop, unless it is scaled to another input size."""
-        return self.augment.crop or IMAGE_SIZE if self.input_size == IMAGE_SIZE else self.input_size
-
-    @property
-    def features_once(self) -> bool:
-        """Whether a frozen backbone says the same of a face in every epoch."""
-        frozen = self.transfer.trainable_stages == 0 and self.transfer.unfreeze_every is None
-        return frozen and not self.augment.distorts and not self.mixup
 
 
 class RunConfig(Options):

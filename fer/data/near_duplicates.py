@@ -19,14 +19,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.constants import IMAGE_SIZE, Split
+from fer.constants import IMAGE_SIZE, TEST_SPLITS, Split
 from fer.files import write_csv
 from fer.store import Faces, open_store, read_blocks, read_split
 
 SIDE = 12  # block means a side
 BLOCK = 1024  # Training faces compared at a time
 ROUNDING = 1e-3  # what float32 may get wrong in a squared distance, with much to spare
-TEST_SPLITS = (Split.public_test, Split.private_test)
 
 
 class NearDuplicate(NamedTuple):

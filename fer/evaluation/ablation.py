@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fer.errors import UserError
-from fer.evaluation.intervals import accuracy_interval, spread
-from fer.evaluation.metrics import TEST_SETS
-from fer.evaluation.paired import Seeds, compare, correctness, runs_by_test_set
+from fer.evaluation.intervals import accuracy_over_seeds
+from fer.evaluation.metrics import correctness
+from fer.evaluation.paired import Seeds, compare, runs_by_test_set
 
 FACTS = ("parameters", "flops", "training_faces")
 
@@ -37,16 +37,6 @@ def measure_effect(
     if not compared["seeds"]:
         raise UserError(f"{variant} and {base} have no seed in common")
     result: dict[str, Any] = {"base": base, "seeds": compared["seeds"], **{name: provenance[name] for name in FACTS}}
-    runs = runs_by_test_set(systems[0])
-    for test_set in TEST_SETS:
-        right = correctness(runs[test_set])
-        mean, std = spread([float(seed.mean()) for seed in right])
-        interval = accuracy_interval(right, **bootstrap)
-        result[test_set] = {
-            "accuracy": mean,
-            "accuracy_std": std,
-            "accuracy_low": interval.low,
-            "accuracy_high": interval.high,
-            **compared[test_set],
-        }
+    for test_set, runs in runs_by_test_set(systems[0]).items():
+        result[test_set] = accuracy_over_seeds(correctness(runs), **bootstrap) | compared[test_set]
     return result

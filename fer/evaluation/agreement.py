@@ -14,18 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.constants import Emotion, Split
-from fer.evaluation.intervals import spread
+from fer.constants import TEST_SPLITS, Emotion, Split
+from fer.evaluation.intervals import over_seeds, spread
 from fer.ferplus import LEAST_AGREEMENT, Votes, VotesError, read_votes
 from fer.files import write_csv, write_json
 from fer.plotting import drawing
-from fer.predictions.format import TEST_SPLITS, Predictions, Splits, read_seeds
+from fer.predictions.format import Predictions, Splits, read_seeds
 
 EMOTIONS = len(Emotion)
-LEVELS = {
-    "4_or_fewer": (0, 4),
-    **{str(votes): (votes, votes) for votes in range(5, 11)},
-}  # votes for the majority label
+LEVELS = {"4_or_fewer": (0, 4)} | {str(votes): (votes, votes) for votes in range(5, 11)}  # for the majority label
+ACCURACIES = ("accuracy_label", "accuracy_majority")
 NO_VOTES = "No FER+ votes in data/source"
 
 
@@ -135,8 +133,11 @@ def measure_against(predictions: Predictions, annotations: Annotations) -> dict[
     by_majority = predictions.predicted == annotations.majority
 
     def on(faces: NDArray[np.bool_]) -> dict[str, Any]:
-        accuracies = {"accuracy_label": share(by_label, faces), "accuracy_majority": share(by_majority, faces)}
-        return {"faces": int(faces.sum()), **accuracies}
+        return {
+            "faces": int(faces.sum()),
+            "accuracy_label": share(by_label, faces),
+            "accuracy_majority": share(by_majority, faces),
+        }
 
     return on(annotations.is_emotion) | {"by_votes": {name: on(of) for name, of in annotations.levels().items()}}
 
@@ -147,18 +148,15 @@ def share(right: NDArray[np.bool_], faces: NDArray[np.bool_]) -> float | None:
 
 def summarise(measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the mean over seeds of what `measure_against` gives, and the deviation of the two accuracies."""
-    result: dict[str, Any] = {"faces": measured[0]["faces"]}
-    for name in ("accuracy_label", "accuracy_majority"):
-        mean, std = spread([run[name] for run in measured])
-        result |= {name: mean, f"{name}_std": std}
-    levels = {}
-    for level, first in measured[0]["by_votes"].items():
-        means = {
+    levels = {
+        level: {"faces": first["faces"]}
+        | {
             name: spread([run["by_votes"][level][name] for run in measured]).mean if first["faces"] else None
-            for name in ("accuracy_label", "accuracy_majority")
+            for name in ACCURACIES
         }
-        levels[level] = {"faces": first["faces"], **means}
-    return result | {"by_votes": levels}
+        for level, first in measured[0]["by_votes"].items()
+    }
+    return {"faces": measured[0]["faces"], **over_seeds(measured, ACCURACIES), "by_votes": levels}
 
 
 def write_table(path: Path, content: Mapping[str, Any]) -> None:

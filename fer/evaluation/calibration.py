@@ -30,16 +30,14 @@ class Reliability(NamedTuple):
     accuracy: NDArray[np.float64]
 
 
-def reliability(predictions: Predictions, bins: int = BINS) -> Reliability:
-    confidence = predictions.probabilities.max(axis=1)  # (N,)
+def reliability(*runs: Predictions, bins: int = BINS) -> Reliability:
+    """Return the bins of all the runs' faces together."""
+    confidence = np.concatenate([run.probabilities.max(axis=1) for run in runs])  # (N,)
+    correct = np.concatenate([is_correct(run) for run in runs])  # (N,)
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # (N,)
     faces = np.bincount(place, minlength=bins)
-    filled = np.maximum(faces, 1)
-    return Reliability(
-        faces,
-        np.bincount(place, weights=confidence, minlength=bins) / filled,
-        np.bincount(place, weights=is_correct(predictions), minlength=bins) / filled,
-    )
+    sums = (np.bincount(place, weights=of, minlength=bins) for of in (confidence, correct))
+    return Reliability(faces, *(of / np.maximum(faces, 1) for of in sums))
 
 
 def expected_calibration_error(bins: Reliability) -> float:
@@ -88,15 +86,4 @@ def pooled_reliability(runs: Sequence[Mapping[Split, Predictions]]) -> dict[str,
     private = [run[Split.private_test] for run in runs]
     after = [scaled(run[Split.private_test], fit_temperature(run[Split.public_test])) for run in runs]
     both = zip((AS_TRAINED, SCALED), (private, after), strict=True)
-    return {name: pool([reliability(run) for run in of]) for name, of in both}
-
-
-def pool(parts: list[Reliability]) -> Reliability:
-    """Return bins of several sets of faces as those of their union."""
-    faces = np.sum([part.faces for part in parts], axis=0)
-    filled = np.maximum(faces, 1)
-    return Reliability(
-        faces,
-        np.sum([part.faces * part.confidence for part in parts], axis=0) / filled,
-        np.sum([part.faces * part.accuracy for part in parts], axis=0) / filled,
-    )
+    return {name: reliability(*of) for name, of in both}

@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.constants import Split
+from fer.constants import TEST_SPLITS, Split
 from fer.evaluation.calibration import fit_temperature, scaled
 from fer.evaluation.evaluate import headline, measure_seed
 from fer.evaluation.metrics import is_correct, log_loss
 from fer.evaluation.paired import compare
 from fer.files import write_json
 from fer.predictions.format import (
-    TEST_SPLITS,
     Predictions,
     PredictionsError,
     Splits,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fer.constants import EMOTION_NAMES
 from fer.evaluation.calibration import BINS, Reliability, expected_calibration_error
 from fer.evaluation.metrics import HUMAN_CLASS_ACCURACY
-from fer.evaluation.plots_data import EpochScore, row_shares
+from fer.evaluation.plots_data import EpochScore, mean_curve, row_shares
 from fer.plotting import BLUE, GREY, ORANGE, drawing
 
 
@@ -23,7 +23,7 @@ def curves(history: Sequence[EpochScore], path: Path) -> None:
     with drawing(path, 1, 2, size=(10, 3.8)) as (_, axes):
         for axis, metric, title in zip(axes, ("loss", "accuracy"), ("Cross-entropy, nats", "Accuracy"), strict=True):
             for split, colour in (("train", BLUE), ("validation", ORANGE)):
-                draw_curves(axis, [score for score in history if score.split == split], metric, split, colour)
+                draw_curves(axis, history, split, metric, colour)
             axis.set(title=title, xlabel="epoch")
             axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
         axes[1].yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
@@ -32,15 +32,11 @@ def curves(history: Sequence[EpochScore], path: Path) -> None:
         )
 
 
-def draw_curves(axis: Axes, scores: Sequence[EpochScore], metric: str, label: str, colour: str) -> None:
-    by_epoch: dict[int, list[float]] = {}
-    for score in scores:
-        by_epoch.setdefault(score.epoch, []).append(getattr(score, metric))
-    epochs = sorted(by_epoch)
-    axis.plot(epochs, [np.mean(by_epoch[epoch]) for epoch in epochs], color=colour, linewidth=2, label=label)
-    seeds = sorted({score.seed for score in scores})
+def draw_curves(axis: Axes, history: Sequence[EpochScore], split: str, metric: str, colour: str) -> None:
+    axis.plot(*zip(*mean_curve(history, split, metric), strict=True), color=colour, linewidth=2, label=split)
+    seeds = sorted({score.seed for score in history})
     for seed in seeds if len(seeds) > 1 else []:
-        line = sorted((score.epoch, getattr(score, metric)) for score in scores if score.seed == seed)
+        line = mean_curve([score for score in history if score.seed == seed], split, metric)
         axis.plot(*zip(*line, strict=True), color=colour, linewidth=0.7, alpha=0.5, label="_seed")
 
 

@@ -1,12 +1,12 @@
 """How sure a number is: bootstrap intervals over faces, McNemar's test, the spread over seeds."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.95
+TAILS = [0.025, 0.975]  # of a 95 % interval
 
 
 class Interval(NamedTuple):
@@ -29,10 +29,8 @@ class Spread(NamedTuple):
     std: float | None
 
 
-def mean_interval(
-    values: NDArray[np.bool_] | NDArray[np.int64], *, resamples: int, seed: int, level: float = LEVEL
-) -> Interval:
-    """Return the percentile bootstrap interval of the mean of one value a face (Efron and Tibshirani 1993, chapter 13).
+def mean_interval(values: NDArray[np.bool_] | NDArray[np.int64], *, resamples: int, seed: int) -> Interval:
+    """Return the mean's 95 % percentile bootstrap interval over faces (Efron and Tibshirani 1993, chapter 13).
 
     N faces drawn with replacement hold each distinct value a multinomial number of times, so the resampled means
     are drawn directly and exactly: of right and wrong, the count of right ones is binomial.
@@ -41,7 +39,6 @@ def mean_interval(
         values: one integer a face, (N,), with few distinct values (right or wrong; right answers over some seeds).
         resamples: how many resampled means.
         seed: of the resampling.
-        level: the share of resampled means inside.
 
     Raises:
         ValueError: there are no faces.
@@ -51,7 +48,7 @@ def mean_interval(
     distinct, counts = np.unique(values.astype(np.int64), return_counts=True)  # (V,), (V,)
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(len(values), counts / len(values), size=resamples)  # (resamples, V)
-    low, high = np.quantile(drawn @ distinct / len(values), [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(drawn @ distinct / len(values), TAILS)
     return Interval(float(low), float(high))
 
 
@@ -96,3 +93,16 @@ def spread(values: Sequence[float]) -> Spread:
     if not values:
         raise ValueError("a spread needs at least one seed")
     return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
+
+
+def over_seeds(runs: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, float | None]:
+    """Return the mean of each of the names over the seeds' numbers, and its deviation as `{name}_std`."""
+    spreads = {name: spread([run[name] for run in runs]) for name in names}
+    return {name: of.mean for name, of in spreads.items()} | {f"{name}_std": of.std for name, of in spreads.items()}
+
+
+def accuracy_over_seeds(correct: NDArray[np.bool_], *, resamples: int, seed: int) -> dict[str, float | None]:
+    """Return the mean accuracy over seeds, its deviation, and its interval over faces; `correct` (seeds, N)."""
+    interval = accuracy_interval(correct, resamples=resamples, seed=seed)
+    mean, std = spread([float(of_seed.mean()) for of_seed in correct])
+    return {"accuracy": mean, "accuracy_std": std, "accuracy_low": interval.low, "accuracy_high": interval.high}

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer.constants import Split
-from fer.evaluation.intervals import accuracy_interval, spread
-from fer.evaluation.metrics import is_correct
+from fer.evaluation.intervals import accuracy_over_seeds
+from fer.evaluation.metrics import correctness, is_correct
 from fer.predictions.format import Predictions
 
 EXACT, NEAR, CLEAN = GROUPS = ("exact_copies", "near_duplicates", "clean")
@@ -36,15 +36,10 @@ def measure_leaks(splits: Mapping[Split, Predictions]) -> dict[str, Any]:
 
 def summarise_leaks(runs: Sequence[Predictions], *, resamples: int, seed: int) -> dict[str, Any]:
     """Return the mean over seeds of each group of PrivateTest, its deviation, and the 95 % interval over faces."""
-    result = {}
-    for group, of in leak_groups(runs[0]).items():
-        result[group] = {"faces": int(of.sum())} | dict.fromkeys(
-            ("accuracy", "accuracy_std", "accuracy_low", "accuracy_high")
-        )
-        if of.any():
-            correct = np.stack([is_correct(run)[of] for run in runs])  # (seeds, n)
-            interval = accuracy_interval(correct, resamples=resamples, seed=seed)
-            mean, std = spread([float(accuracy) for accuracy in correct.mean(axis=1)])
-            values = {"accuracy": mean, "accuracy_std": std}
-            result[group] |= values | {"accuracy_low": interval.low, "accuracy_high": interval.high}
-    return result
+    unknown = dict.fromkeys(("accuracy", "accuracy_std", "accuracy_low", "accuracy_high"))
+    correct = correctness(runs)
+    return {
+        group: {"faces": int(of.sum())}
+        | (accuracy_over_seeds(correct[:, of], resamples=resamples, seed=seed) if of.any() else unknown)
+        for group, of in leak_groups(runs[0]).items()
+    }

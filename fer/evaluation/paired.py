@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fer.evaluation.intervals import difference_interval, mcnemar
-from fer.evaluation.metrics import TEST_SETS, by_test_set, is_correct
+from fer.evaluation.metrics import TEST_SETS, by_test_set, correctness
 from fer.predictions.format import Predictions, PredictionsError, Splits
 
 Seeds = Mapping[int, Splits]
@@ -48,11 +47,6 @@ def runs_by_test_set(seeds: Seeds) -> dict[str, list[Predictions]]:
     """Return, per test set, a run a seed, in the order of the seeds."""
     runs = [by_test_set(seeds[seed]) for seed in sorted(seeds)]
     return {name: [run[name] for run in runs] for name in TEST_SETS} if runs else {}
-
-
-def correctness(runs: Sequence[Predictions]) -> NDArray[np.bool_]:
-    """Return which faces each run names right, (seeds, N)."""
-    return np.stack([is_correct(run) for run in runs])
 
 
 def same_faces(

@@ -34,6 +34,15 @@ def write_curve(path: Path, scores: Iterable[EpochScore], metric: Literal["loss"
     write_csv(path, (*EpochScore._fields[:3], metric), rows)
 
 
+def mean_curve(history: Iterable[EpochScore], split: str, metric: str) -> list[tuple[int, float]]:
+    """Return each epoch with the metric's mean over the seeds that reached it."""
+    found: dict[int, list[float]] = {}
+    for score in history:
+        if score.split == split:
+            found.setdefault(score.epoch, []).append(getattr(score, metric))
+    return [(epoch, float(np.mean(found[epoch]))) for epoch in sorted(found)]
+
+
 def write_confusion(path: Path, counts: NDArray[np.int64]) -> None:
     """Write 49 rows; `share` is the cell's part of its row, `faces` the count.
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.constants import EMOTION_NAMES, Emotion, Split
+from fer.constants import EMOTION_NAMES, TEST_SPLITS, Emotion, Split
 from fer.errors import UserError
 from fer.evaluation.evaluate import measure_seed
 from fer.evaluation.metrics import CLASSES, TEST_SETS, confusion
 from fer.evaluation.paired import Seeds, compare
-from fer.predictions.format import TEST_SPLITS, Predictions, Splits
+from fer.predictions.format import Predictions, Splits
 
 CHANCE = 1 / CLASSES
 GAIN = 0.1  # of accuracy by another order of the labels, over what is there and over one answer for all, for a hint

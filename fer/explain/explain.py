@@ -16,7 +16,7 @@ from fer.explain.figures import draw_faces, draw_faithfulness, draw_mean_maps
 from fer.explain.galleries import write_galleries
 from fer.explain.measure import CURVES, measure
 from fer.explain.methods import METHODS
-from fer.files import atomic_write, write_json, write_text
+from fer.files import atomic_write, write_csv, write_json
 from fer.models.best_seed import best_seed
 from fer.models.classifier import Classifier, load_classifier
 from fer.models.device import pick_device, prepare
@@ -25,6 +25,9 @@ from fer.store import Faces, open_store, read_split
 
 if TYPE_CHECKING:
     from fer.config.params import Explain
+
+
+ARRAYS = ("images", "labels", "rows", "probabilities")  # of Explained, beside its maps
 
 
 @dataclass(frozen=True)
@@ -112,13 +115,8 @@ def on_device(classifier: Classifier, images: NDArray[np.uint8], labels: NDArray
 
 
 def take(explained: Explained, places: NDArray[np.int64]) -> Explained:
-    return Explained(
-        explained.images[places],
-        explained.labels[places],
-        explained.rows[places],
-        explained.probabilities[places],
-        {name: maps[places] for name, maps in explained.maps.items()},
-    )
+    arrays = {name: getattr(explained, name)[places] for name in ARRAYS}
+    return Explained(**arrays, maps={name: maps[places] for name, maps in explained.maps.items()})
 
 
 def faithfulness(classifier: Classifier, explained: Explained, *, steps: int, seed: int) -> dict[str, Curves]:
@@ -134,15 +132,15 @@ def faithfulness(classifier: Classifier, explained: Explained, *, steps: int, se
 
 def write_faithfulness(path: Path, found: dict[str, NDArray[np.float64]]) -> None:
     """Write method,pixels,probability: the mean over faces after each share of the pixels; template faithfulness."""
-    lines = [
-        f"{name},{step / (curve.shape[1] - 1):.4f},{probability:.6f}\n"
+    rows = [
+        (name, f"{step / (curve.shape[1] - 1):.4f}", f"{probability:.6f}")
         for name, curve in found.items()
         for step, probability in enumerate(curve.mean(axis=0))
     ]
-    write_text(path, "".join(["method,pixels,probability\n", *lines]))
+    write_csv(path, ("method", "pixels", "probability"), rows)
 
 
 def write_maps(path: Path, shown: Explained) -> None:
-    tensors = {name: getattr(shown, name) for name in ("images", "labels", "rows", "probabilities")}
+    tensors = {name: getattr(shown, name) for name in ARRAYS} | shown.maps
     with atomic_write(path) as temporary:
-        save_file({name: np.ascontiguousarray(value) for name, value in (tensors | shown.maps).items()}, temporary)
+        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, temporary)

@@ -4,7 +4,6 @@ A gallery is a choice of faces, a pure function of the predictions; a contact sh
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,16 +22,6 @@ PAIRS = (
     (Emotion.fear, Emotion.sad),
     (Emotion.fear, Emotion.surprise),
 )
-
-Choice = Callable[[Predictions], NDArray[np.int64]]
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """A choice of faces under a title; `choose` gives their places among the predictions, the most telling first."""
-
-    title: str
-    choose: Choice
 
 
 def confident_mistakes(predictions: Predictions) -> NDArray[np.int64]:
@@ -53,14 +42,17 @@ def confused(predictions: Predictions, first: Emotion, second: Emotion) -> NDArr
     return ranked(wrong, predictions.probabilities.max(axis=1))
 
 
-GALLERIES: dict[str, Gallery] = {
-    "confident_mistakes": Gallery("Most confident mistakes", confident_mistakes),
-    "second_choice": Gallery("The second choice is right", second_choice),
-} | {
-    f"{first.name}_{second.name}": Gallery(
-        f"{first.name.capitalize()} and {second.name} confused", partial(confused, first=first, second=second)
-    )
-    for first, second in PAIRS
+# Title and choice, the places of its faces among the predictions with the most telling one first.
+GALLERIES: dict[str, tuple[str, Callable[[Predictions], NDArray[np.int64]]]] = {
+    "confident_mistakes": ("Most confident mistakes", confident_mistakes),
+    "second_choice": ("The second choice is right", second_choice),
+    **{
+        f"{first.name}_{second.name}": (
+            f"{first.name.capitalize()} and {second.name} confused",
+            partial(confused, first=first, second=second),
+        )
+        for first, second in PAIRS
+    },
 }
 
 
@@ -87,14 +79,13 @@ def write_galleries(
         folder: it will show faces, so it stays out of git.
         size: faces of a gallery, at most.
     """
-    chosen = {name: gallery.choose(predictions) for name, gallery in GALLERIES.items()}
-    for name, places in chosen.items():
-        title = f"{GALLERIES[name].title}: {system}, {min(size, len(places))} of {len(places)}"
-        contact_sheet(predictions, images, places[:size], title, folder / f"{name}.png")
-    write_json(
-        folder / "galleries.json",
-        {name: {"faces": len(places), "places": places[:size].tolist()} for name, places in chosen.items()},
-    )
+    content = {}
+    for name, (title, choose) in GALLERIES.items():
+        places = choose(predictions)
+        of = f"{title}: {system}, {min(size, len(places))} of {len(places)}"
+        contact_sheet(predictions, images, places[:size], of, folder / f"{name}.png")
+        content[name] = {"faces": len(places), "places": places[:size].tolist()}
+    write_json(folder / "galleries.json", content)
 
 
 def contact_sheet(

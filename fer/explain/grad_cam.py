@@ -17,13 +17,7 @@ def grad_cam(classifier: nn.Module, images: Tensor, classes: Tensor, *, batch_si
     scaled up to the face bilinearly. A map may be zero everywhere: then nothing in the last convolution speaks for the
     class.
 
-    Args:
-        classifier: faces (N, 1, 48, 48) with grey values 0..255 to logits (N, classes), in evaluation mode.
-        images: uint8 (N, 1, 48, 48).
-        classes: whose logit is explained, int64 (N,), on the images' device.
-
-    Returns:
-        Maps, float32 (N, 48, 48), not negative.
+    Arguments and shapes as in fer/explain/methods.py; the maps are not negative.
 
     Raises:
         UserError: the network has no convolution with a map of more than one place.

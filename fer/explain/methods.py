@@ -1,4 +1,8 @@
-"""The methods, one call shape: (classifier, images uint8 (N, 1, 48, 48), classes (N,)) -> maps float32 (N, 48, 48)."""
+"""The methods, one call shape: (classifier, images, classes) -> maps, float32 (N, 48, 48).
+
+The classifier takes faces (N, 1, 48, 48) with grey values 0..255 to logits (N, C), in evaluation mode; images are uint8
+(N, 1, 48, 48); classes, int64 (N,), say which logit of each face is explained. All are on one device.
+"""
 
 from collections.abc import Callable
 

@@ -7,35 +7,20 @@ from torch import Tensor, nn
 WINDOW, STRIDE = 8, 4  # pixels of 48: 121 places, each pixel under four of them
 
 
-def occlusion(
-    classifier: nn.Module,
-    images: Tensor,
-    classes: Tensor,
-    *,
-    batch_size: int = 32,
-    window: int = WINDOW,
-    stride: int = STRIDE,
-) -> Tensor:
+def occlusion(classifier: nn.Module, images: Tensor, classes: Tensor, *, batch_size: int = 32) -> Tensor:
     """Return the probability that the class loses under a grey square, averaged over the squares that cover a pixel.
 
     M_ij = mean over squares R that hold (i, j) of p_c(I) - p_c(I with R grey) (Zeiler and Fergus 2014, section 4.2;
     report 003). Grey is the face's own mean. A negative value says that the class gains.
 
-    Args:
-        classifier: faces (N, 1, 48, 48) with grey values 0..255 to logits (N, classes), in evaluation mode.
-        images: uint8 (N, 1, 48, 48).
-        classes: whose probability is explained, int64 (N,), on the images' device.
-        window, stride: the square's side and its step, pixels.
-
-    Returns:
-        Maps, float32 (N, 48, 48), from -1 to 1.
+    Arguments and shapes as in fer/explain/methods.py; the maps are from -1 to 1.
     """
     method = Occlusion(lambda faces: classifier(faces).softmax(1))
     blocks = []
     for faces, targets in zip(torch.split(images.float(), batch_size), torch.split(classes, batch_size), strict=True):
         grey = faces.mean((1, 2, 3), keepdim=True).expand_as(faces)  # (B, 1, 48, 48)
         maps = method.attribute(
-            faces, sliding_window_shapes=(1, window, window), strides=(1, stride, stride), baselines=grey,
+            faces, sliding_window_shapes=(1, WINDOW, WINDOW), strides=(1, STRIDE, STRIDE), baselines=grey,
             target=targets, perturbations_per_eval=max(1, batch_size // len(faces)),
         )  # fmt: skip
         blocks.append(maps[:, 0].float())  # (B, 48, 48)

@@ -51,8 +51,7 @@ def share(values: NDArray[np.float64], *, resamples: int, seed: int) -> Share | 
     known = values[np.isfinite(values)]
     if len(known) == 0:
         return None
-    resampled = np.random.default_rng(seed).integers(0, len(known), (resamples, len(known)))
-    low, high = np.quantile(known[resampled].mean(axis=1), TAILS)
+    low, high = np.quantile(resampled_means(known, resamples, np.random.default_rng(seed)), TAILS)
     return Share(float(known.mean()), float(low), float(high), len(known))
 
 
@@ -60,10 +59,14 @@ def difference(
     shares: NDArray[np.float64], labels: NDArray[np.uint8], *, resamples: int, seed: int
 ) -> dict[str, float] | None:
     """Return anger's mean share less happiness's, with a 95 % bootstrap interval; None where one has no faces."""
-    groups = [shares[(labels == emotion) & np.isfinite(shares)] for emotion in CLAIMS]
-    if any(len(group) == 0 for group in groups):
+    anger, happy = (shares[(labels == emotion) & np.isfinite(shares)] for emotion in CLAIMS)
+    if not (len(anger) and len(happy)):
         return None
     generator = np.random.default_rng(seed)
-    means = [group[generator.integers(0, len(group), (resamples, len(group)))].mean(axis=1) for group in groups]
-    low, high = np.quantile(means[0] - means[1], TAILS)
-    return {"mean": float(groups[0].mean() - groups[1].mean()), "low": float(low), "high": float(high)}
+    resampled = resampled_means(anger, resamples, generator) - resampled_means(happy, resamples, generator)
+    low, high = np.quantile(resampled, TAILS)
+    return {"mean": float(anger.mean() - happy.mean()), "low": float(low), "high": float(high)}
+
+
+def resampled_means(values: NDArray[np.float64], resamples: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    return np.asarray(values[generator.integers(0, len(values), (resamples, len(values)))].mean(axis=1))

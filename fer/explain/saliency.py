@@ -6,18 +6,10 @@ from torch import Tensor, nn
 
 
 def saliency(classifier: nn.Module, images: Tensor, classes: Tensor, *, batch_size: int = 32) -> Tensor:
-    """Return the absolute gradient of the class logit with respect to the image.
+    """Return the absolute gradient of the class logit with respect to the image, in logit per grey value.
 
-    M_ij = |d S_c / d I_ij|, with S_c the logit of class c (Simonyan, Vedaldi and Zisserman 2014,
-    section 3.1; report 000, figure 7). Its unit is logit per grey value.
-
-    Args:
-        classifier: faces (N, 1, 48, 48) with grey values 0..255 to logits (N, classes), in evaluation mode.
-        images: uint8 (N, 1, 48, 48).
-        classes: whose logit is explained, int64 (N,), on the images' device.
-
-    Returns:
-        Maps, float32 (N, 48, 48), not negative.
+    M_ij = |d S_c / d I_ij|, with S_c the logit of class c (Simonyan, Vedaldi and Zisserman 2014, section 3.1; report
+    000, figure 7). Arguments and shapes as in fer/explain/methods.py.
     """
     method = Saliency(classifier)
     blocks = [

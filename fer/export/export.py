@@ -8,7 +8,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from fer.constants import Split
+from fer.constants import TEST_SPLITS, Split
 from fer.export.calibration import training_faces
 from fer.export.onnx import INPUT, OUTPUT, export_onnx
 from fer.export.published import publish
@@ -22,7 +22,6 @@ from fer.store import Faces, open_store, read_split
 
 BATCH = 64
 FLOAT, INT8 = "float.onnx", "int8.onnx"
-TEST_SPLITS = (Split.public_test, Split.private_test)
 
 Probabilities = NDArray[np.float32]  # (N, 7)
 

@@ -17,7 +17,8 @@ from fer.config.network import Network
 from fer.constants import IMAGE_SIZE
 from fer.errors import UserError
 from fer.files import atomic_write
-from fer.models.networks import build
+from fer.models.device import layout
+from fer.models.networks import build, input_side
 from fer.models.tta import augmented, centre
 
 METADATA_KEY = "provenance"
@@ -91,12 +92,24 @@ class Classifier(nn.Module):
         """Return what the network takes: float32 (N, 1, input_size, input_size)."""
         faces: Tensor = self.normalise(centre(images, self.crop) if self.crop else images)
         if self.input_size != faces.shape[-1]:
-            faces = F.interpolate(faces, size=(self.input_size,) * 2, mode="bilinear", align_corners=False)
-        return faces.contiguous(memory_format=torch.channels_last)
+            faces = scaled(faces, self.input_size)
+        return faces.contiguous(memory_format=layout(faces.device))
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.network(self.prepared(images))
         return logits  # (N, 7)
+
+
+def scaled(faces: Tensor, side: int) -> Tensor:
+    """Return float faces (N, 1, H, H) scaled bilinearly to (N, 1, side, side).
+
+    Deterministic mode replaces F.interpolate on CUDA by 37 kernels, for its gradient alone: without one the plain
+    operator is deterministic too.
+    """
+    if faces.requires_grad:
+        return F.interpolate(faces, size=(side, side), mode="bilinear", align_corners=False)
+    result: Tensor = torch.ops.aten.upsample_bilinear2d(faces, [side, side], False)
+    return result
 
 
 @torch.inference_mode()
@@ -105,10 +118,13 @@ def predict(
 ) -> Tensor:
     """Return logits in evaluation mode, float32 (N, 7), for uint8 (N, 1, 48, 48).
 
-    With test-time augmentation they are the logarithms of the mean probabilities.
+    With test-time augmentation they are the logarithms of the mean probabilities. `batch_size` is for 48 pixels; a
+    network that takes larger images sees fewer at once, so that memory stays the same.
     """
     classifier.eval()
     crop = getattr(classifier, "crop", None)
+    side = max(IMAGE_SIZE, getattr(classifier, "input_size", IMAGE_SIZE))
+    batch_size = max(1, batch_size * IMAGE_SIZE**2 // side**2)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
         logits = [
             merged([classifier(seen).float() for seen in augmented(block, tta, crop)])
@@ -142,8 +158,8 @@ def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
             provenance = json.loads((file.metadata() or {})[METADATA_KEY])
             state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no dict)
         config = provenance["config"]
-        crop, size = config["augment"]["crop"], config["input_size"]
-        side = crop or IMAGE_SIZE if size == IMAGE_SIZE else size  # as RunConfig.side
+        crop = config["augment"]["crop"]
+        side = input_side(config["input_size"], crop)
         classifier = Classifier(
             Normalisation(per_image=config["normalise"] == "image"),
             build(NETWORK.validate_python(config["network"]), side),

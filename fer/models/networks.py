@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fer.config.network import Backbone, ConvPairs, Network, Stack, Vgg
 from fer.config.run import RunConfig
+from fer.constants import IMAGE_SIZE
 from fer.errors import UserError
 from fer.models.plain import conv_pairs, stack, vgg
 from fer.models.pretrained import Transferred
@@ -29,6 +30,11 @@ def build(network: Network, side: int) -> nn.Module:
             return resnet(network)
 
 
+def input_side(input_size: int, crop: int | None) -> int:
+    """Return the side of what the network takes, in pixels: the crop, unless it is scaled to another input size."""
+    return crop or IMAGE_SIZE if input_size == IMAGE_SIZE else input_size
+
+
 def check(system: str, config: RunConfig) -> None:
     """Raise UserError for a network that cannot take its input size, or options that it does not have."""
     network, transfer = config.network, config.transfer
@@ -45,11 +51,12 @@ def check(system: str, config: RunConfig) -> None:
             refuse(system, "transfer.backbone_lr", transfer.backbone_lr, "only a network of type backbone has one")
     elif network.v1_strides and network.backbone != "resnet50":
         refuse(system, "network.v1_strides", True, "only resnet50 has that variant")
+    side = input_side(config.input_size, config.augment.crop)
     try:
         with torch.device("meta"), warnings.catch_warnings(action="ignore"):  # of layers without a weight
-            build(network, config.side).eval()(torch.empty(2, 1, config.side, config.side))
+            build(network, side).eval()(torch.empty(2, 1, side, side))
     except (RuntimeError, ValueError, ZeroDivisionError):
-        refuse(system, "input_size", config.input_size, f"images of {config.side} pixels are too small for its network")
+        refuse(system, "input_size", config.input_size, f"images of {side} pixels are too small for its network")
 
 
 def refuse(system: str, parameter: str, value: object, reason: str) -> None:

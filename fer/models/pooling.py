@@ -22,17 +22,25 @@ class FractionalMaxPool2d(nn.Module):
         return int(side * RATIO)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H/1.41, W/1.41)."""
+        """(N, C, H, W) -> (N, C, H/1.41, W/1.41); u is drawn on the images' device, so that nothing waits for it."""
         for axis in (2, 3):
-            shift = torch.rand(()).item() if self.training else 0.5
-            starts = self.starts(images.shape[axis], shift).to(images.device)
+            draw = torch.rand if self.training else half
+            starts = self.starts(images.shape[axis], draw((), device=images.device))
             images = torch.maximum(images.index_select(axis, starts), images.index_select(axis, starts + 1))
         return images
 
-    def starts(self, side: int, shift: float) -> Tensor:
-        """First pixel of each place, int64 (output_side,), increasing; the last place ends with the image."""
+    def starts(self, side: int, shift: Tensor) -> Tensor:
+        """First pixel of each place, int64 (output_side,), increasing; the last place ends with the image.
+
+        `shift` is u, (), on the device that the answer is wanted on.
+        """
         count = self.output_side(side)
         alpha = (side - 2) / (count - 1)  # so that the places span the image from edge to edge
-        steps = torch.arange(count, dtype=torch.float64) + shift
-        starts = torch.floor(alpha * steps) - math.floor(alpha * shift)
-        return starts.long().clamp(max=side - 2)
+        exact = torch.float32 if shift.device.type == "mps" else torch.float64  # MPS has no float64
+        shift = shift.to(exact)
+        steps = torch.arange(count, dtype=exact, device=shift.device) + shift
+        return (torch.floor(alpha * steps) - torch.floor(alpha * shift)).long().clamp(max=side - 2)
+
+
+def half(size: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.full(size, 0.5, device=device)

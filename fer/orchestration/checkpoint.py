@@ -6,8 +6,10 @@ other data or other code is never continued. It also serves as the lock that kee
 
 import hashlib
 import json
+import math
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from fer.training.distributed import is_main_process, wait_for_all
 
 FOLDER = Path(".checkpoints")
 PACKAGE = Path(__file__).parent.parent
+EVERY = 20  # seconds between two states, at least: a small network's epoch takes less than writing them
 CODE = ("store.py", "models/*.py", "training/*.py")
 
 
@@ -34,17 +37,20 @@ def fingerprint(facts: dict[str, Any]) -> str:
 
 
 class Checkpoint:
-    """The state of one run after its last whole epoch."""
+    """The state of one run after an epoch: of the last one, or of one that ended at most `every` seconds before it."""
 
-    def __init__(self, path: Path, *, writes: bool = True) -> None:
+    def __init__(self, path: Path, *, writes: bool = True, every: float = EVERY) -> None:
         self.path = path
         self.writes = writes
+        self.every = every
+        self.saved = -math.inf
 
-    def save(self, state: dict[str, Any]) -> None:
-        if not self.writes:
+    def save(self, state: dict[str, Any], *, last: bool = False) -> None:
+        if not self.writes or (not last and time.monotonic() - self.saved < self.every):
             return
         with atomic_write(self.path) as temporary:
             torch.save(state, temporary)
+        self.saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
         """Return the state; None where there is none, or where it cannot be read: then the run starts anew."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from fer.config.params import Params
 from fer.config.run import RunConfig
-from fer.errors import UserError
+from fer.errors import DistributedError, UserError
 from fer.files import sha256_of
 from fer.models.device import describe_device, pick_device, pick_precision
 from fer.orchestration.checkpoint import checkpoint_for
@@ -15,6 +15,7 @@ from fer.training.distributed import group_facts
 from fer.training.loop import Epoch
 from fer.training.run import train_run
 
+MODELS = Path("data/models")
 Report = Callable[[str, int, float, Epoch | None], None]  # a run's name, then as fer.training.loop.Progress
 
 
@@ -75,10 +76,24 @@ def seed_jobs(
     return jobs
 
 
+def teacher_weights(params: Params, system: str, teacher: str, seed: int) -> tuple[Path, ...]:
+    """Return the files that a seed of a student learns from: its teacher's of that seed, or of all."""
+    every = params.config(system).distil.teachers == "all"
+    return tuple(MODELS / teacher / f"{one}.safetensors" for one in (params.seeds_of(teacher) if every else (seed,)))
+
+
 def run_job(job: Job, report: Report) -> None:
-    """Train one seed, or continue it, and write {seed}.safetensors and {seed}.csv under `job.out`."""
+    """Train one seed, or continue it, and write {seed}.safetensors and {seed}.csv under `job.out`.
+
+    Raise UserError, with the run's name, for weights that do not fit and for a training that diverges.
+    """
     with checkpoint_for(job.facts()) as checkpoint:
-        train_run(
-            job.config, system=job.system, seed=job.seed, store=job.store, out=job.out, teachers=job.teachers,
-            weights=job.weights, checkpoint=checkpoint, report=lambda *progress: report(job.name, *progress),
-        )  # fmt: skip
+        try:
+            train_run(
+                job.config, system=job.system, seed=job.seed, store=job.store, out=job.out, teachers=job.teachers,
+                weights=job.weights, checkpoint=checkpoint, report=lambda *progress: report(job.name, *progress),
+            )  # fmt: skip
+        except DistributedError:
+            raise
+        except UserError as error:
+            raise UserError(f"{job.name}: {error}") from None

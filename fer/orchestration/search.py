@@ -2,48 +2,51 @@
 
 A trial is one run of the system's first seed, judged on PublicTest. Its parameters depend on its place alone where the
 sampler is random, as in report 000, so that neither the number of processes nor a kill changes what is tried. A trial
-that a kill left behind is tried again with the same parameters and goes on from its checkpoint.
+whose process was killed sends Optuna no heartbeat any more: another process tries it again with the same parameters,
+from its checkpoint.
 """
 
-import fcntl
 import hashlib
 import json
 import multiprocessing
 import shutil
-import socket
+import sys
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, Trial, TrialState
 from pydantic import ValidationError
-from safetensors import safe_open
 
-from fer.config.params import Dimension, Search, explain
+from fer.config.errors import explain
+from fer.config.params import Dimension, Search
 from fer.config.run import RunConfig
 from fer.errors import UserError
 from fer.files import file_lock
-from fer.models.classifier import METADATA_KEY
+from fer.models.best_seed import validation_accuracy
 from fer.models.networks import check
 from fer.orchestration.checkpoint import checkpoint_for
 from fer.orchestration.jobs import Job, run_job
-from fer.orchestration.search_tables import TrialRow, write_parallel, write_trials
+from fer.orchestration.search_tables import line_of, parallel_table, parameters_of, table_of, write_table
+from fer.orchestration.side_by_side import own_gpu, worker_count
 from fer.orchestration.watchdog import die_with_parent
 from fer.training.loop import Epoch
 from fer.training.seeds import derived_seed
 
 FOLDER = Path(".searches")  # git-ignored: locks, the weights of trials that run, and the default storage
-JOURNAL = "journal:"
-SILENT = 3600  # seconds; another machine's trial that ends no epoch for so long counts as left behind
-DIGITS = 4  # significant ones that a float parameter has
-COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+HEARTBEAT = 15  # seconds from one to the next
+GRACE = 60  # seconds without one after which a trial counts as killed
+TRIALS, PARAMETERS = ".csv", "_parameters.csv"
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @dataclass(frozen=True)
@@ -73,32 +76,47 @@ class Plan:
             config = self.job.config.changed(changes)
         except ValidationError as error:
             raise UserError("\n".join(explain(error, "search.space."))) from None
-        check(self.job.system, config)
+        try:
+            check(self.job.system, config)
+        except UserError as error:
+            changed = ", ".join(f"{name}={value}" for name, value in changes.items())
+            raise UserError(f"search.space: {changed}: {error}") from None
         return config
 
+    def run(self, trial: Trial | FrozenTrial) -> Job:
+        """Return a trial's; a checkpoint's name has only the last part of `out`, so that a second try finds it."""
+        out = FOLDER / self.name / str(trial.number) / self.job.out.name
+        return replace(self.job, config=self.config(parameters_of(trial)), out=out)
 
-def search(plan: Plan, *, jobs: int) -> list[TrialRow]:
-    """Run trials until `plan.trials` of the study have ended, its earlier ones among them; return all of them.
+    def file(self, ending: str) -> Path:
+        """Return where a table or picture of the search goes."""
+        return self.tables / f"{self.job.system}_{self.sampler}{ending}"
 
-    Raise UserError for a storage that cannot be opened, for a parameter outside of what the system takes, and for
-    processes that ended before their time; the trials that have ended are kept.
+
+def search(plan: Plan, *, jobs: int) -> list[FrozenTrial]:
+    """Run trials until `plan.trials` of the study have ended, its earlier ones among them; return those that have.
+
+    At most `jobs` run side by side, on GPUs one on each. Raise UserError for a storage that cannot be opened, for a
+    parameter outside of what the system takes, and for processes that ended before their time; the trials that have
+    ended are kept.
     """
     check_space(plan)
     study = open_study(plan)
-    if jobs == 1:
+    count = worker_count([plan.job] * jobs, jobs)
+    if count == 1:
         work(plan)
     else:
         context = multiprocessing.get_context("spawn")
-        workers = [context.Process(target=work_beside, args=(plan,)) for _ in range(jobs)]
+        workers = [context.Process(target=work_beside, args=(plan, place)) for place in range(count)]
         for worker in workers:
             worker.start()
         for worker in workers:
             worker.join()
-    rows = tabulate(plan, study)
-    ended = sum(row.ended for row in rows)
-    if ended < plan.trials:
-        raise UserError(f"{ended} of {plan.trials} trials have ended; the same command goes on with the others")
-    return rows
+    tabulate(plan, study)
+    ended = study.get_trials(states=ENDED)
+    if len(ended) < plan.trials:
+        raise UserError(f"{len(ended)} of {plan.trials} trials have ended; the same command goes on with the others")
+    return ended
 
 
 def check_space(plan: Plan) -> None:
@@ -109,7 +127,8 @@ def check_space(plan: Plan) -> None:
 
 
 def open_study(plan: Plan) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna says that of its heartbeat
     FOLDER.mkdir(exist_ok=True)
     pruner = optuna.pruners.MedianPruner(plan.search.startup_trials, plan.search.warm_up_epochs)
     with file_lock(FOLDER / "storage.lock"):  # two processes that make the same tables at once fail
@@ -122,38 +141,85 @@ def open_study(plan: Plan) -> optuna.Study:
         )
 
 
-def open_storage(url: str) -> BaseStorage:
-    """Return it from `journal:PATH` or what SQLAlchemy takes, `sqlite:///PATH` for one. Raise UserError."""
-    if url.startswith(JOURNAL):
-        return JournalStorage(JournalFileBackend(url.removeprefix(JOURNAL)))
+def open_storage(url: str) -> RDBStorage:
+    """Return it from what SQLAlchemy takes, `sqlite:///PATH` for one. Raise UserError."""
     waits = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}  # for another process's write
     try:
-        return RDBStorage(url, engine_kwargs=waits)
+        return RDBStorage(
+            url, waits, heartbeat_interval=HEARTBEAT, grace_period=GRACE, heartbeat_stale_trial_callback=try_again
+        )
     except Exception as error:  # SQLAlchemy's errors are many
         reason = str(error).splitlines()[0]
-        raise UserError(f"--storage {url}: {reason}; allowed: journal:PATH, sqlite:///PATH, a database's URL") from None
+        raise UserError(f"--storage {url}: {reason}; allowed: sqlite:///PATH, a database's URL") from None
 
 
-def work_beside(plan: Plan) -> None:
+def try_again(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Queue the trial's parameters, with the accuracies that it had reached."""
+    RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)(study, trial)
+
+
+def work_beside(plan: Plan, place: int) -> None:
     die_with_parent()
+    own_gpu(plan.job.config.device, place)
     work(plan)
 
 
 def work(plan: Plan) -> None:
-    """Run trials one after another until there are enough."""
+    """Run trials one after another until enough have ended; wait for those of other processes, which may be killed."""
     study = open_study(plan)
     while True:
-        with file_lock(FOLDER / f"{plan.name}.lock"):
-            revive(plan, study)
-            if len(study.get_trials(deepcopy=False, states=COUNTED)) >= plan.trials:
+        with ExitStack() as drawing:  # one process at a time counts the trials and draws another
+            drawing.enter_context(file_lock(FOLDER / f"{plan.name}.lock"))
+            fail_stale_trials(study)
+            ended = len(study.get_trials(deepcopy=False, states=ENDED))
+            if ended >= plan.trials:
                 return
-            trial = study.ask()
-            mark(trial)
-            alive = lock_of(plan, trial.number).open("w")
-            fcntl.flock(alive, fcntl.LOCK_EX)
-            failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-        study.sampler = sampler(plan, trial.number - len(failed))  # each of them was tried again in place of another
-        run_trial(plan, study, trial, alive)
+            if ended + len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))) < plan.trials:
+                study.optimize(partial(run_trial, plan, study, drawing.close), 1, callbacks=[partial(end_trial, plan)])
+                continue
+        time.sleep(1)
+
+
+def run_trial(plan: Plan, study: optuna.Study, drawn: Callable[[], None], trial: Trial) -> float:
+    """Train one run to its accuracy on PublicTest, or to the epoch in which it is pruned."""
+    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))  # each of them is tried again
+    study.sampler = sampler(plan, trial.number - len(failed))
+    for name, dimension in plan.search.space.items():
+        suggest(trial, name, dimension)
+    drawn()
+
+    def report(_run: str, _done: int, _share: float, epoch: Epoch | None) -> None:
+        if epoch:
+            trial.report(epoch.validation_accuracy, epoch.epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+    try:
+        job = plan.run(trial)
+        run_job(job, report)
+        return validation_accuracy(job.out / f"{job.seed}.safetensors")
+    except optuna.TrialPruned:
+        raise
+    except UserError as error:  # it diverged
+        print(f"trial {trial.number}: {error}", file=sys.stderr)
+        raise optuna.TrialPruned from None
+    except BaseException:  # Ctrl+C for one: Optuna lets the trial fail
+        frozen = study.trials[trial.number]
+        if frozen.state is TrialState.RUNNING:
+            try_again(study, frozen)
+        raise
+
+
+def end_trial(plan: Plan, study: optuna.Study, trial: FrozenTrial) -> None:
+    """Remove what the trial would have continued from; print its line and write the tables."""
+    with suppress(UserError):  # parameters that do not go together: it never began
+        job = plan.run(trial)
+        with checkpoint_for(job.facts()) as checkpoint:
+            checkpoint.remove()
+        shutil.rmtree(job.out.parent, ignore_errors=True)
+    with file_lock(FOLDER / f"{plan.name}.lock"):
+        tabulate(plan, study)
+    print(line_of(trial), flush=True)
 
 
 def sampler(plan: Plan, place: int) -> BaseSampler:
@@ -164,111 +230,19 @@ def sampler(plan: Plan, place: int) -> BaseSampler:
     return TPESampler(seed=seed, constant_liar=True)  # trials that run beside this one count as poor ones
 
 
-def lock_of(plan: Plan, number: int) -> Path:
-    """Return the lock that the process of a trial holds as long as it lives."""
-    path = FOLDER / plan.name / f"{number}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def revive(plan: Plan, study: optuna.Study) -> None:
-    """Let trials fail that no process holds any more, and queue their parameters again."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if is_left_behind(plan, trial):
-            study.tell(trial.number, state=TrialState.FAIL)
-            if trial.params:
-                study.enqueue_trial(trial.params)
-
-
-def is_left_behind(plan: Plan, trial: FrozenTrial) -> bool:
-    """Tell by its lock on this machine; elsewhere, or killed as it began, by the time since it was last seen."""
-    if trial.user_attrs.get("host") == socket.gethostname():
-        return is_free(lock_of(plan, trial.number))
-    began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    return time.time() - float(trial.user_attrs.get("seen", began)) > SILENT
-
-
-def mark(trial: Trial) -> None:
-    """Write down on which machine the trial runs, and when it was last seen."""
-    trial.set_user_attr("host", socket.gethostname())
-    trial.set_user_attr("seen", time.time())
-
-
-def is_free(path: Path) -> bool:
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-
-def run_trial(plan: Plan, study: optuna.Study, trial: Trial, alive: TextIO) -> None:
-    """Train one run to its accuracy on PublicTest, or to the epoch in which it is pruned."""
-    changes = {name: suggest(trial, name, dimension) for name, dimension in plan.search.space.items()}
-    out = FOLDER / plan.name / str(trial.number) / plan.job.out.name  # of which a checkpoint's key has the last part
-    job = replace(plan.job, config=plan.config(changes), out=out)
-
-    def report(_run: str, _done: int, _share: float, epoch: Epoch | None) -> None:
-        if epoch:
-            trial.report(epoch.validation_accuracy, epoch.epoch)
-            trial.set_user_attr("epochs", epoch.epoch)
-            mark(trial)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-    try:
-        run_job(job, report)
-        study.tell(trial, best_accuracy(out / f"{job.seed}.safetensors"))
-    except (optuna.TrialPruned, UserError):  # UserError: it diverged
-        study.tell(trial, state=TrialState.PRUNED)
-    with checkpoint_for(job.facts()) as checkpoint:
-        checkpoint.remove()
-    shutil.rmtree(out.parent, ignore_errors=True)
-    with file_lock(FOLDER / f"{plan.name}.lock"):
-        alive.close()
-        rows = tabulate(plan, study)
-    print(next(row.line for row in rows if row.number == trial.number), flush=True)
-
-
-def suggest(trial: Trial, name: str, dimension: Dimension) -> Any:
-    """Return a value with few digits, so that the command line that repeats it is exact and short."""
+def suggest(trial: Trial, name: str, dimension: Dimension) -> None:
+    low, high = dimension.low or 0.0, dimension.high or 0.0
     if dimension.choices:
-        return trial.suggest_categorical(name, dimension.choices)
-    assert dimension.low is not None
-    assert dimension.high is not None
-    if dimension.whole:
-        return trial.suggest_int(name, round(dimension.low), round(dimension.high), log=dimension.log)
-    return few_digits(trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log))
+        trial.suggest_categorical(name, dimension.choices)
+    elif dimension.whole:
+        trial.suggest_int(name, round(low), round(high), log=dimension.log)
+    else:
+        trial.suggest_float(name, low, high, log=dimension.log)
 
 
-def few_digits(value: Any) -> Any:
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
-
-
-def best_accuracy(weights: Path) -> float:
-    """Return PublicTest's, of the epoch that was kept."""
-    with safe_open(weights, framework="pt") as file:
-        return float(json.loads(file.metadata()[METADATA_KEY])["validation_accuracy"])
-
-
-def tabulate(plan: Plan, study: optuna.Study) -> list[TrialRow]:
-    """Return every trial but those that were tried again; write the tables that `dvc plots` shows of them."""
-    trials = study.get_trials(deepcopy=False, states=COUNTED)
-    rows = [row_of(plan, trial) for trial in trials if trial.params]
-    trials_table, parallel_table = tables_of(plan)
-    write_trials(trials_table, rows)
-    write_parallel(parallel_table, rows, plan.search.space)
-    return rows
-
-
-def tables_of(plan: Plan) -> tuple[Path, Path]:
-    name = f"{plan.job.system}_{plan.sampler}"
-    return plan.tables / f"{name}.csv", plan.tables / f"{name}_parameters.csv"
-
-
-def row_of(plan: Plan, trial: FrozenTrial) -> TrialRow:
-    seen = list(trial.intermediate_values.values())
-    accuracy = trial.value if trial.state is TrialState.COMPLETE else max(seen, default=None)
-    parameters = {name: few_digits(trial.params[name]) for name in plan.search.space if name in trial.params}
-    return TrialRow(trial.number, trial.state.name.lower(), accuracy, trial.user_attrs.get("epochs", 0), parameters)
+def tabulate(plan: Plan, study: optuna.Study) -> None:
+    """Write the tables that `dvc plots` shows, without those that were tried again."""
+    trials = study.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING))
+    if len(table := table_of(trials)):
+        write_table(plan.file(TRIALS), table)
+        write_table(plan.file(PARAMETERS), parallel_table(table, plan.search.space))

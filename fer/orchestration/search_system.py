@@ -6,29 +6,32 @@ from typing import Any
 
 from fer.config.params import Params
 from fer.errors import UserError
-from fer.orchestration.jobs import Job, seed_jobs
-from fer.orchestration.search import Plan, search, tables_of
+from fer.orchestration.jobs import Job, seed_jobs, teacher_weights
+from fer.orchestration.search import PARAMETERS, TRIALS, Plan, search
 from fer.orchestration.search_figure import search_picture
-from fer.orchestration.search_tables import TrialRow, best_row
+from fer.orchestration.search_tables import best_of, line_of, parameters_of, table_of
 
-STORE, MODELS, TABLES = Path("data/normalised.h5"), Path("data/models"), Path("plots/search")
+STORE, TABLES = Path("data/normalised.h5"), Path("plots/search")
 
 
 def search_system(params: Params, system: str, *, trials: int, jobs: int, sampler: str, storage: str) -> Iterator[str]:
     """Run the search and yield, line by line, what came out. Raise UserError."""
     plan = Plan(params.search.of(system), sampler, trials, storage, job_of(params, system), TABLES)
-    rows = search(plan, jobs=jobs)
-    best, (trials_table, parallel) = best_row(rows), tables_of(plan)
-    yield f"dvc plots show {trials_table} -t search -x trial -y accuracy --title '{system}: trials'"
-    yield f"dvc plots show {parallel} -t parallel_coordinates -x axis -y position --title '{system}: parameters'"
+    ended = search(plan, jobs=jobs)
+    yield f"dvc plots show {plan.file(TRIALS)} -t search -x trial -y accuracy --title '{system}: trials'"
+    yield (
+        f"dvc plots show {plan.file(PARAMETERS)} -t parallel_coordinates -x axis -y position "
+        f"--title '{system}: parameters'"
+    )
+    best = best_of(ended)
     if best is None:
         yield "no trial went through to its end"
         return
-    picture = trials_table.with_suffix(".png")
-    search_picture(rows, plan.search.space, picture)
+    picture = plan.file(".png")
+    search_picture(table_of(ended), plan.search.space, picture)
     yield f"picture: {picture}"
-    yield f"best {best.line}"
-    yield reproduce(system, best, params)
+    yield f"best {line_of(best)}"
+    yield reproduce(system, parameters_of(best), params)
 
 
 def job_of(params: Params, system: str) -> Job:
@@ -39,8 +42,10 @@ def job_of(params: Params, system: str) -> Job:
     weights = params.run.transfer.get(system)
     if weights and not Path(weights).exists():
         raise UserError(f"{weights}: not there; run.transfer names it for {system}")
+    teacher = params.run.distil.get(system)
     job = seed_jobs(
-        params, system, store=STORE, out=Path("weights"), teachers=lambda seed: teachers_of(params, system, seed),
+        params, system, store=STORE, out=Path("weights"),
+        teachers=lambda seed: teacher_weights(params, system, teacher, seed) if teacher else (),
         weights=Path(weights) if weights else None,
     )[0]  # fmt: skip
     if job.config.transfer.pretrained_on and not weights:
@@ -48,25 +53,15 @@ def job_of(params: Params, system: str) -> Job:
     return job
 
 
-def teachers_of(params: Params, system: str, seed: int) -> tuple[Path, ...]:
-    """Return the weights that a seed learns from, as stages/distil.py and stages/distil_ensemble.py name them."""
-    if teacher := params.run.distil.get(system):
-        return (MODELS / teacher / f"{seed}.safetensors",)
-    if three := params.run.distil_ensemble.get(system):
-        names = (three.first, three.second, three.third)
-        return tuple(MODELS / name / f"{one}.safetensors" for name in names for one in params.seeds_of(name))
-    return ()
-
-
-def reproduce(system: str, best: TrialRow, params: Params) -> str:
-    """Return the command that trains the best trial as the pipeline does, on all seeds.
+def reproduce(system: str, parameters: Mapping[str, Any], params: Params) -> str:
+    """Return the command that trains the system with these parameters as the pipeline does, on all seeds.
 
     A plus is for what the block does not have yet. A system that does not run is put into the lists of `run`.
     """
     block = params.systems[system]
     changes = [
         f"'{'' if stands_in(block, name) else '+'}systems.{system}.{name}={written(value)}'"
-        for name, value in best.parameters.items()
+        for name, value in parameters.items()
     ]
     if system not in params.run.systems:
         for group in ("train", "systems"):

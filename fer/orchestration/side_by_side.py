@@ -1,13 +1,18 @@
-"""A system's runs: one for each seed, side by side where the machine has cores for it, each resumable."""
+"""A system's runs: one for each seed, each resumable, side by side where the machine has cores or GPUs for it."""
 
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from queue import Queue
+from threading import Event
 from typing import Any
+
+import torch
 
 from fer.errors import UserError
 from fer.models.device import pick_device
@@ -18,9 +23,15 @@ from fer.orchestration.watchdog import die_with_parent
 from fer.training.distributed import in_process_group, is_main_process, joined
 from fer.training.loop import nothing
 
+PAUSE = 0.2  # seconds
+
 
 class TrainingError(UserError):
     """A training that could not end; finished epochs are kept and the next call continues."""
+
+
+class Stopped(Exception):  # noqa: N818 - no error: nobody sees it
+    """Another run failed, and this one ends with it."""
 
 
 def train_seeds(jobs: list[Job], *, workers: int | str) -> None:
@@ -49,11 +60,18 @@ def train_all(jobs: list[Job], count: int) -> None:
 
 
 def worker_count(jobs: list[Job], workers: int | str) -> int:
-    """Return one on a GPU and under torchrun; on the CPU as many as there are cores for `threads` each."""
-    if in_process_group() or pick_device(jobs[0].config.device).type == "cuda":
+    """Return how many jobs run side by side: one under torchrun, on GPUs at most one on each.
+
+    On the CPU `auto` is as many as there are cores for `threads` each, on GPUs as many as there are.
+    """
+    device = pick_device(jobs[0].config.device).type
+    if in_process_group() or device not in ("cpu", "cuda"):
         return 1
-    wanted = max(1, usable_cores() // jobs[0].config.threads) if workers == "auto" else int(workers)
-    return min(wanted, len(jobs))
+    places = torch.cuda.device_count() if device == "cuda" else usable_cores() // jobs[0].config.threads
+    wanted = places if workers == "auto" else int(workers)
+    if device == "cuda":
+        wanted = min(wanted, places)
+    return max(1, min(wanted, len(jobs)))
 
 
 def usable_cores() -> int:
@@ -61,26 +79,57 @@ def usable_cores() -> int:
 
 
 def run_side_by_side(jobs: list[Job], workers: int, report: Report) -> None:
-    """Run a process a seed. Spawned, not forked: a fork would copy torch's thread pools in an unusable state."""
+    """Run each job in one of `workers` processes; the first that fails ends all, at their next batch.
+
+    Spawned, not forked: a fork would copy torch's thread pools in an unusable state.
+    """
     context = multiprocessing.get_context("spawn")
-    with (
-        context.Manager() as manager,
-        listening(manager.Queue(), report) as queue,
-        ProcessPoolExecutor(workers, mp_context=context, initializer=die_with_parent) as pool,
-    ):
-        futures: list[Future[None]] = [pool.submit(run_and_report, job, queue) for job in jobs]
-        try:
-            for future in futures:
-                future.result()
-        except BrokenProcessPool:
-            raise TrainingError(
-                f"{jobs[0].system}: a training process was killed (out of memory?)\n"
-                "finished epochs are kept: the next `dvc repro` continues there"
-            ) from None
+    with context.Manager() as manager, listening(manager.Queue(), report) as queue:
+        places, stop = manager.Queue(), manager.Event()
+        for place in range(workers):
+            places.put(place)
+        own = (jobs[0].config.device, places)
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker, initargs=own) as pool:
+            futures = [pool.submit(run_and_report, job, queue, stop) for job in jobs]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BrokenProcessPool:
+                raise TrainingError(
+                    f"{jobs[0].system}: a training process was killed (out of memory?)\n"
+                    "finished epochs are kept: the next `dvc repro` continues there"
+                ) from None
+            finally:
+                stop.set()
+                pool.shutdown(cancel_futures=True)
 
 
-def run_and_report(job: Job, queue: Any) -> None:
-    run_job(job, lambda *message: queue.put(message))
+def start_worker(device: str, places: Queue[int]) -> None:
+    die_with_parent()
+    own_gpu(device, places.get())
+
+
+def own_gpu(device: str, place: int) -> None:
+    """Make `cuda` mean the GPU of that number in this process; do nothing where runs are on the CPU."""
+    if pick_device(device).type == "cuda":
+        torch.cuda.set_device(place)
+
+
+def run_and_report(job: Job, queue: Queue[Any], stop: Event) -> None:
+    """Run a job; hand its messages on, of batches at most one a `PAUSE`: each is a call to another process."""
+    last = 0.0
+
+    def report(*message: Any) -> None:
+        nonlocal last
+        now = time.monotonic()
+        epoch = message[-1]
+        if epoch or now - last > PAUSE:
+            last = now
+            if stop.is_set():
+                raise Stopped
+            queue.put(message)
+
+    run_job(job, report)
 
 
 @contextmanager

@@ -20,11 +20,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from fer.constants import Split
+from fer.constants import TEST_SPLITS, Split
 from fer.errors import UserError
 from fer.files import atomic_write
-
-TEST_SPLITS = (Split.public_test, Split.private_test)
 
 
 class PredictionsError(UserError):

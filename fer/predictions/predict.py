@@ -8,15 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fer.constants import Split
+from fer.constants import TEST_SPLITS, Split
 from fer.errors import UserError
 from fer.files import atomic_write
 from fer.models.classifier import Classifier, load_classifier, predict
-from fer.models.device import describe_device, pick_device, pick_precision, prepare
-from fer.predictions.format import TEST_SPLITS, Predictions, near_duplicate_rows, write_predictions
+from fer.models.device import describe_device, describe_precision, layout, pick_device, pick_precision, prepare
+from fer.predictions.format import Predictions, near_duplicate_rows, write_predictions
 from fer.store import Faces, open_store, read_split
-
-PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ def predict_system(models: Path, store: Path, near_duplicates: Path, out: Path, 
         WeightsError: a file that is not a system's weights.
         PredictionsError: logits that are not finite.
     """
-    prepare(runtime.threads)
+    prepare(runtime.threads, pick_device(runtime.device))
     near = near_duplicate_rows(near_duplicates)
     with open_store(store) as file:
         faces = {split: read_split(file, split) for split in TEST_SPLITS}
@@ -60,13 +58,13 @@ def predict_splits(
     """Return the logits of each split, (N, 7), and what they were computed on."""
     device = pick_device(runtime.device)
     precision = pick_precision(runtime.precision, device)
-    classifier = classifier.to(device)
+    classifier = classifier.to(device, memory_format=layout(device))  # type: ignore[call-overload]
     logits = {}
     for split, of in faces.items():
         images = torch.from_numpy(of.images).unsqueeze(1).to(device)  # uint8 (N, 1, 48, 48)
         said = predict(classifier, images, precision, batch_size=runtime.batch_size, tta=classifier.tta)
         logits[split] = said.cpu().numpy()  # (N, 7)
-    return logits, {"device": describe_device(device), "precision": PRECISIONS[precision]}
+    return logits, {"device": describe_device(device), "precision": describe_precision(precision, device)}
 
 
 def beside_labels(logits: NDArray[np.float32], faces: Faces, near: NDArray[Any]) -> Predictions:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fer.constants import Split
+from fer.report.text import per_cent
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
 
@@ -60,14 +61,10 @@ def sentence(effect: Mapping[str, Any]) -> str:
     """Return what the weights bought and cost, in words, in points on PrivateTest."""
     classes = sorted(effect["class_accuracy"].items(), key=lambda item: item[1])
     (most_lost, lost), (most_won, won) = classes[0], classes[-1]
+    points = {metric: per_cent(effect[metric], "+.1f") for metric in METRICS}
     return (
         f"{effect['weighted']} against {effect['plain']} (seeds: {effect['seeds']['weighted']} and "
-        f"{effect['seeds']['plain']}), class weights alone: "
-        f"balanced accuracy {points(effect['balanced_accuracy'])}, macro-F1 {points(effect['macro_f1'])}, "
-        f"accuracy {points(effect['accuracy'])} points on PrivateTest; "
-        f"most for {most_won} ({points(won)}), least for {most_lost} ({points(lost)})"
+        f"{effect['seeds']['plain']}), class weights alone: balanced accuracy {points['balanced_accuracy']}, macro-F1 "
+        f"{points['macro_f1']}, accuracy {points['accuracy']} points on PrivateTest; "
+        f"most for {most_won} ({per_cent(won, '+.1f')}), least for {most_lost} ({per_cent(lost, '+.1f')})"
     )
-
-
-def points(difference: float) -> str:
-    return f"{100 * difference:+.1f}"

@@ -72,8 +72,13 @@ def write_documents(
         ablation=read_folder(sources.metrics / "ablation"),
         explained={name: of for name, of in read_folder(sources.metrics / "explain").items() if name in read},
     )
+    write(material, places)
+
+
+def write(material: Material, places: Places) -> None:
+    """Write what is made of the material alone."""
     write_text(places.docs / "results.md", results(material))
-    write_text(places.docs / "model_card.md", model_card(material.summary, audit))
+    write_text(places.docs / "model_card.md", model_card(material))
     write_text(places.docs / "report.html", page(material))
     draw_accuracy(material.summary, places.plots / "accuracy.png")
     draw_leaks(material.summary, places.plots / "leaks.png")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fer.constants import EMOTION_NAMES
+
 ROWS = {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}  # of FER2013, before any is rejected
 
 
@@ -34,6 +36,10 @@ class Reported:
             raise ValueError(f"{self.source}: printed figures per class and their split go together")
 
 
+def by_emotion(*shares: float) -> dict[str, float]:
+    return dict(zip(EMOTION_NAMES, shares, strict=True))
+
+
 REPORTED: dict[str, Reported] = {
     "cs231n_baseline": Reported("000", "report 000, baseline"),
     "cs231n": Reported("000", "report 000, best network on its validation set", 0.607, "PublicTest"),
@@ -45,30 +51,14 @@ REPORTED: dict[str, Reported] = {
         "report 001, shallow network; it does not name the split, taken as its validation set",
         0.5631,
         "PublicTest",
-        class_accuracy={
-            "anger": 0.4070,
-            "disgust": 0.375,
-            "fear": 0.2849,
-            "happy": 0.7771,
-            "sad": 0.6361,
-            "surprise": 0.6787,
-            "neutral": 0.4846,
-        },
+        class_accuracy=by_emotion(0.4070, 0.375, 0.2849, 0.7771, 0.6361, 0.6787, 0.4846),
     ),
     "le_deep": Reported(
         "001",
         "report 001, deep network; it does not name the split, taken as its validation set",
         0.6555,
         "PublicTest",
-        class_accuracy={
-            "anger": 0.5124,
-            "disgust": 0.5714,
-            "fear": 0.4741,
-            "happy": 0.8663,
-            "sad": 0.5492,
-            "surprise": 0.767,
-            "neutral": 0.6245,
-        },
+        class_accuracy=by_emotion(0.5124, 0.5714, 0.4741, 0.8663, 0.5492, 0.767, 0.6245),
     ),
     "tuwani": Reported("002", "report 002, without augmentation, on its test set", 0.589, "PrivateTest"),
     "tuwani_augmented": Reported(

@@ -8,10 +8,10 @@ import numpy as np
 
 from fer.constants import EMOTION_NAMES
 from fer.evaluation.calibration import measure_calibration
-from fer.evaluation.intervals import accuracy_interval, spread
+from fer.evaluation.intervals import accuracy_over_seeds, over_seeds, spread
 from fer.evaluation.leaks import summarise_leaks
-from fer.evaluation.metrics import TEST_SETS, class_scores, confusion, scores
-from fer.evaluation.paired import Seeds, compare, correctness, runs_by_test_set
+from fer.evaluation.metrics import TEST_SETS, class_scores, confusion, correctness, scores
+from fer.evaluation.paired import Seeds, compare, runs_by_test_set
 from fer.evaluation.plots_data import row_shares
 from fer.predictions.format import Predictions
 from fer.report.class_weights import effects, twins
@@ -19,7 +19,6 @@ from fer.report.printed import REPORTED
 from fer.report.systems import System
 
 SPREAD_METRICS = ("accuracy", "macro_f1", "balanced_accuracy", "top2_accuracy", "merged_accuracy", "log_loss")
-CALIBRATION_METRICS = ("ece", "log_loss", "confidence")
 CONFUSIONS = 5
 
 
@@ -48,40 +47,45 @@ def summarise(
     """
     bootstrap = {"resamples": resamples, "seed": bootstrap_seed}
     reported = {name: asdict(of) for name, of in REPORTED.items()} if printed else {}
+    against_votes = agreement.get("systems", {})
     measured = {
-        name: {
-            **summarise_seeds(system.seeds, bootstrap),
-            **describe(list(system.provenances.values())),
-            "reported": reported.get(name),
-            "agreement": agreement.get("systems", {}).get(name),
-        }
+        name: summarise_system(system, reported.get(name), against_votes.get(name), bootstrap)
         for name, system in systems.items()
     }
-    for entry in measured.values():
-        entry["verdict"] = verdict(entry)
-    runs = {name: next(iter(system.provenances.values())) for name, system in systems.items()}
-    waiting = {
+    others = {
         name: {"seeds": 0, "not_run": why, "verdict": "not run", "reported": reported.get(name)}
         for name, why in not_run.items()
     }
     return {
-        "systems": measured | waiting,
+        "systems": measured | others,
         "pairs": {
             f"{first}_vs_{second}": compare((first, second), (systems[first].seeds, systems[second].seeds), bootstrap)
             for first, second in pairs
             if first in systems and second in systems
         },
-        "class_weights": effects(measured, twins(runs)),
+        "class_weights": effects(measured, twins({name: of.provenance for name, of in systems.items()})),
         "label_noise": agreement.get("labels"),
     }
 
 
-def verdict(entry: Mapping[str, Any]) -> str:
+def summarise_system(
+    system: System, reported: dict[str, Any] | None, agreement: dict[str, Any] | None, bootstrap: dict[str, int]
+) -> dict[str, Any]:
+    measured = summarise_seeds(system.seeds, bootstrap)
+    return {
+        **measured,
+        **describe(list(system.provenances.values())),
+        "reported": reported,
+        "agreement": agreement,
+        "verdict": verdict(measured, reported),
+    }
+
+
+def verdict(measured: Mapping[str, Any], reported: Mapping[str, Any] | None) -> str:
     """Return whether the mean over seeds is at least the printed number, on the same split."""
-    reported = entry["reported"]
     if reported is None or reported["accuracy"] is None:
         return "no printed number"
-    return "reached" if entry[reported["split"]]["accuracy"] >= reported["accuracy"] else "not reached"
+    return "reached" if measured[reported["split"]]["accuracy"] >= reported["accuracy"] else "not reached"
 
 
 def describe(provenances: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -118,14 +122,10 @@ def summarise_set(runs: Sequence[Predictions], bootstrap: dict[str, int]) -> dic
     """Return one system on one test set, a run a seed."""
     measured = [scores(run) for run in runs]
     classes = [class_scores(confusion(run)) for run in runs]
-    interval = accuracy_interval(correctness(runs), **bootstrap)
-    result: dict[str, Any] = {"faces": measured[0]["faces"]}
-    for metric in SPREAD_METRICS:
-        over_seeds = spread([run[metric] for run in measured])
-        result |= {metric: over_seeds.mean, f"{metric}_std": over_seeds.std}
-    return result | {
-        "accuracy_low": interval.low,
-        "accuracy_high": interval.high,
+    return {
+        "faces": measured[0]["faces"],
+        **over_seeds(measured, SPREAD_METRICS),
+        **accuracy_over_seeds(correctness(runs), **bootstrap),
         "class_accuracy": {name: spread([run[name]["accuracy"] for run in classes]).mean for name in EMOTION_NAMES},
     }
 
@@ -135,8 +135,8 @@ def summarise_calibration(seeds: Seeds) -> dict[str, Any]:
     measured = [measure_calibration(seeds[seed]) for seed in sorted(seeds)]
     result: dict[str, Any] = {"temperature": spread([run["temperature"] for run in measured]).mean}
     for scaling in ("before", "after"):
-        means = {name: spread([run[scaling][name] for run in measured]) for name in CALIBRATION_METRICS}
-        result[scaling] = {name: over.mean for name, over in means.items()} | {"ece_std": means["ece"].std}
+        means = over_seeds([run[scaling] for run in measured], ("ece", "log_loss", "confidence"))
+        result[scaling] = {name: means[name] for name in ("ece", "ece_std", "log_loss", "confidence")}
     return result
 
 

@@ -17,6 +17,7 @@ from fer.errors import UserError
 from fer.evaluation.metrics import HUMAN_CLASS_ACCURACY, HUMAN_FER2013_ACCURACY, TEST_SETS
 from fer.report import class_weights
 from fer.report.systems import ENSEMBLE
+from fer.report.text import per_cent
 
 RESULT_COLUMNS = {
     "system": "its block in params.yaml; `ensemble` is the mean of networks that are chosen on PublicTest",
@@ -44,9 +45,6 @@ BEYOND_COLUMNS = {  # after the system
     "exact duplicates": "accuracy on the faces whose pixels also stand in Training",
     "FER+ majority": "accuracy by the answer that most of FER+'s ten annotators gave, where it is an emotion",
 }
-CLASS_HEADER = ("system", *EMOTION_NAMES, "all faces")
-PRINTED_CLASS_HEADER = ("system", "split", *EMOTION_NAMES)
-NOT_RUN_HEADER = ("system", "report", "printed", "why not")
 TERMINAL = ("system", "printed", "PublicTest", "PrivateTest", "leak-free")  # what 80 columns have room for
 NOT_MEASURED = "–"
 SHORT = {"PublicTest": "public", "PrivateTest": "private"}
@@ -67,19 +65,19 @@ def result_columns(summary: Mapping[str, Any]) -> list[str]:
     return [name for name in RESULT_COLUMNS if has_reports(summary) or name not in OF_REPORTS]
 
 
-def result_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def result_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return a row for each measured system, `result_columns`; accuracies in per cent."""
     columns = result_columns(summary)
-    return [tuple(result_cells(name, entry)[column] for column in columns) for name, entry in measured(summary).items()]
+    cells = [result_cells(name, entry) for name, entry in measured(summary).items()]
+    return [{column: of[column] for column in columns} for of in cells]
 
 
 def result_cells(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
-    reported = entry["reported"]
     cells = (
         name,
-        reported["report"] if reported else NOT_MEASURED,
+        report_of(entry),
         entry["starts_from"],
-        printed(reported),
+        printed(entry["reported"]),
         *(mean_and_std(entry[test_set], "accuracy") for test_set in TEST_SETS),
         f"{entry['parameters']:,}",
         f"{entry['flops'] / 1e6:,.0f}",
@@ -89,28 +87,27 @@ def result_cells(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
     return dict(zip(RESULT_COLUMNS, cells, strict=True))
 
 
-def not_run_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Return NOT_RUN_HEADER, without OF_REPORTS where they mean nothing, and a row for each system that is not run."""
-    columns = [name for name in NOT_RUN_HEADER if has_reports(summary) or name not in OF_REPORTS]
-    rows = []
-    for name, entry in summary["systems"].items():
-        if not entry["seeds"]:
-            report = entry["reported"]["report"] if entry["reported"] else NOT_MEASURED
-            cells = dict(zip(NOT_RUN_HEADER, (name, report, printed(entry["reported"]), entry["not_run"]), strict=True))
-            rows.append([cells[column] for column in columns])
-    return columns, rows
+def not_run_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return a row for each system that is not run, without OF_REPORTS where they mean nothing."""
+    of_reports = has_reports(summary)
+    return [
+        {"system": name}
+        | ({"report": report_of(entry), "printed": printed(entry["reported"])} if of_reports else {})
+        | {"why not": entry["not_run"]}
+        for name, entry in summary["systems"].items()
+        if not entry["seeds"]
+    ]
 
 
-def beyond_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def beyond_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return a row for each measured system and BEYOND_COLUMNS on PrivateTest; in per cent but for the log loss."""
     return [beyond_row(name, entry) for name, entry in measured(summary).items()]
 
 
-def beyond_row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
+def beyond_row(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
     private, calibration = entry[Split.private_test], entry["calibration"]
     metrics = ("balanced_accuracy", "macro_f1", "top2_accuracy", "merged_accuracy")
-    return (
-        name,
+    cells = (
         *(mean_and_std(private, metric) for metric in metrics),
         f"{private['log_loss']:.3f}",
         mean_and_std(calibration["before"], "ece"),
@@ -118,6 +115,11 @@ def beyond_row(name: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
         mean_and_std(entry["leaks"]["exact_copies"], "accuracy"),
         mean_and_std(entry["agreement"], "accuracy_majority"),
     )
+    return {"system": name} | dict(zip(BEYOND_COLUMNS, cells, strict=True))
+
+
+def report_of(entry: Mapping[str, Any]) -> str:
+    return entry["reported"]["report"] if entry["reported"] else NOT_MEASURED
 
 
 def mean_and_std(scores: Mapping[str, Any] | None, metric: str) -> str:
@@ -125,7 +127,7 @@ def mean_and_std(scores: Mapping[str, Any] | None, metric: str) -> str:
     if scores is None or scores[metric] is None:
         return NOT_MEASURED
     std = scores[f"{metric}_std"]
-    return f"{100 * scores[metric]:.1f}" + (f" ± {100 * std:.1f}" if std is not None else "")
+    return per_cent(scores[metric]) + (f" ± {per_cent(std)}" if std is not None else "")
 
 
 def printed(reported: Mapping[str, Any] | None) -> str:
@@ -134,19 +136,20 @@ def printed(reported: Mapping[str, Any] | None) -> str:
     return f"{round(100 * reported['accuracy'], 2):g} ({SHORT[reported['split']]})"  # the report's own digits
 
 
-def class_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return a row for people, on FER2013, then one for each measured system: CLASS_HEADER, per cent of PrivateTest."""
+def class_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return a row for people, on FER2013, then one for each measured system: per cent of PrivateTest."""
     people = class_row("people", HUMAN_CLASS_ACCURACY, HUMAN_FER2013_ACCURACY)
     private = {name: entry[Split.private_test] for name, entry in measured(summary).items()}
     rows = [class_row(name, run["class_accuracy"], run["accuracy"]) for name, run in private.items()]
     return [people, *rows] if has_reports(summary) else rows
 
 
-def class_row(name: str, by_emotion: Mapping[str, float], overall: float) -> tuple[str, ...]:
-    return (name, *(f"{100 * share:.1f}" for share in (*(by_emotion[emotion] for emotion in EMOTION_NAMES), overall)))
+def class_row(name: str, by_emotion: Mapping[str, float], overall: float) -> dict[str, str]:
+    shares = {emotion: by_emotion[emotion] for emotion in EMOTION_NAMES} | {"all faces": overall}
+    return {"system": name} | {column: per_cent(share) for column, share in shares.items()}
 
 
-def printed_class_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def printed_class_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return a row for each system whose report printed figures per class: `printed / ours` on the report's split.
 
     The printed ones have the report's digits. Where it printed precision, recall and F1, the recall is shown: it is
@@ -154,15 +157,12 @@ def printed_class_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """
     rows = []
     for name, entry in summary["systems"].items():
-        by_emotion = printed_by_emotion(entry["reported"])
-        if by_emotion:
+        if theirs := printed_by_emotion(entry["reported"]):
             split = entry["reported"]["split"]
             ours = entry[split]["class_accuracy"] if entry["seeds"] else {}
-            cells = (
-                f"{100 * by_emotion[emotion]:g} / " + (f"{100 * ours[emotion]:.1f}" if ours else NOT_MEASURED)
-                for emotion in EMOTION_NAMES
-            )
-            rows.append((name, SHORT[split], *cells))
+            shown = {emotion: per_cent(ours[emotion]) if ours else NOT_MEASURED for emotion in EMOTION_NAMES}
+            cells = {emotion: f"{per_cent(theirs[emotion], 'g')} / {share}" for emotion, share in shown.items()}
+            rows.append({"system": name, "split": SHORT[split]} | cells)
     return rows
 
 
@@ -173,9 +173,14 @@ def printed_by_emotion(reported: Mapping[str, Any] | None) -> dict[str, float]:
     return dict(reported["class_accuracy"] or {}) if reported else {}
 
 
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[str] = ()) -> str:
-    """Return a table: the first column and those of `words` to the left, the others to the right."""
-    ruler = ["---" if name in (header[0], *words) else "---:" for name in header]
+def table(rows: Sequence[Mapping[str, str]], *, words: bool = False) -> str:
+    """Return `markdown` of rows that have the same columns."""
+    return markdown([*rows[0]], [[*row.values()] for row in rows], words=words)
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False) -> str:
+    """Return a table: the first column to the left, the others to the right unless they are words."""
+    ruler = ["---", *(("---" if words else "---:",) * (len(header) - 1))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
 
 
@@ -212,17 +217,17 @@ def print_results(path: Path, console: Console | None = None) -> None:
         raise UserError(f"{path}: not there; `dvc repro` writes it")
     summary = json.loads(path.read_text(encoding="utf-8"))
     console = console or Console()
-    columns = [name for name in TERMINAL if name in result_columns(summary)]
-    table = Table(
+    rows = result_rows(summary)
+    columns = [name for name in TERMINAL if name in rows[0]]
+    grid = Table(
         caption="accuracy in per cent, mean ± standard deviation over seeds",
         box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True,
     )  # fmt: skip
     for name in columns:
-        table.add_column(name, justify="left" if name == "system" else "right", no_wrap=True)
-    for name, entry in measured(summary).items():
-        cells = result_cells(name, entry)
-        table.add_row(*(cells[column] for column in columns))
-    console.print(table)
+        grid.add_column(name, justify="left" if name == "system" else "right", no_wrap=True)
+    for row in rows:
+        grid.add_row(*(row[column] for column in columns))
+    console.print(grid)
     example = next((name for name in measured(summary) if name != ENSEMBLE), "SYSTEM")
     console.print(
         f"\nNext: {path.with_suffix('.md')} (every table), {path.with_name('report.html')} (one page), plots/, or\n"

@@ -53,6 +53,16 @@ class Draws:
         return Draws(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
+def distorts(augmentation: Augment) -> bool:
+    """Whether anything but a flip happens to a face."""
+    others = (augmentation.erasing, augmentation.brightness, augmentation.contrast)
+    return warps(augmentation) or any(others) or augmentation.crop is not None
+
+
+def warps(augmentation: Augment) -> bool:
+    return any((augmentation.rotation, augmentation.shift, augmentation.shear, augmentation.scale))
+
+
 def draw(augmentation: Augment, count: int, generator: torch.Generator) -> Draws:
     """Return the parameters of `count` images, from a generator on the CPU.
 
@@ -102,7 +112,7 @@ def augment(images: Tensor, mirrored: Tensor, draws: Draws, augmentation: Augmen
         augmentation: the one that `draws` were drawn with; the work of an ingredient that is off is left out.
     """
     faces = images.float()
-    if augmentation.warps:
+    if warps(augmentation):
         faces = warp(faces, mirrored, draws, augmentation.fill)
     else:
         faces = torch.where(mirrored[:, None, None, None], faces.flip(-1), faces)

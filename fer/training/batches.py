@@ -11,7 +11,8 @@ from torch import Tensor
 from fer.config.run import RunConfig
 from fer.constants import Emotion, Split
 from fer.store import Faces
-from fer.training.augment import augment, draw
+from fer.training.augment import augment, distorts, draw
+from fer.training.distributed import size
 from fer.training.seeds import derived_seed
 
 
@@ -106,35 +107,46 @@ class DeviceFeatures:
 def batch_count(faces: int, batch_size: int) -> int:
     """Return how many batches `training_batches` makes of so many faces."""
     whole, rest = divmod(faces, batch_size)
-    return whole + (rest > 1 or faces == 1)
+    return whole + (rest >= smallest_batch(faces))
+
+
+def smallest_batch(faces: int) -> int:
+    """Return how few faces can be a batch: a shard for each process, and two, since of one there is no variance."""
+    return min(faces, max(2, size()))
 
 
 def training_batches(faces: TrainingSet, config: RunConfig, *, seed: int, epoch: int) -> Iterator[Batch]:
     """Yield every face once, in an order and with distortions that (seed, epoch) alone decide.
 
-    With `flip` each face is mirrored with even odds. A last batch of a single face is left out: batch normalisation has
-    no variance for it. With `mixup` the faces of each batch are mixed in pairs, but in the last `mixup_off_epochs`.
+    With `flip` each face is mirrored with even odds. A last batch that is too small is left out. With `mixup` the faces
+    of each batch are mixed in pairs, but in the last `mixup_off_epochs`. All that is drawn goes to the device before
+    the first batch.
     """
-    generator = torch.Generator().manual_seed(derived_seed(seed, "epoch", epoch))
-    order = torch.randperm(len(faces), generator=generator)  # (N,)
-    mirrored = torch.rand(len(faces), generator=generator) < (0.5 if config.augment.flip else 0.0)  # (N,)
-    draws = draw(config.augment, len(faces), generator) if config.augment.distorts else None
-    mixing = np.random.default_rng(derived_seed(seed, "mixup", epoch))
-    mixes = config.mixup > 0 and epoch < config.epochs - config.mixup_off_epochs
     device = faces.labels.device
-    order, mirrored = order.to(device), mirrored.to(device)
-    draws = draws.to(device) if draws else None
-    for place, index in enumerate(torch.split(order, config.batch_size)):
-        if len(index) == 1 and len(faces) > 1:
-            continue
-        here = slice(place * config.batch_size, place * config.batch_size + len(index))
-        mirror = mirrored[here]
+    generator = torch.Generator().manual_seed(derived_seed(seed, "epoch", epoch))
+    order = torch.randperm(len(faces), generator=generator).to(device)  # (N,)
+    odds = 0.5 if config.augment.flip else 0.0
+    mirrored = (torch.rand(len(faces), generator=generator) < odds).to(device)  # (N,)
+    draws = draw(config.augment, len(faces), generator).to(device) if distorts(config.augment) else None
+    mixes = config.mixup > 0 and epoch < config.epochs - config.mixup_off_epochs
+    partners, shares = draw_mixup(config, len(faces), derived_seed(seed, "mixup", epoch)) if mixes else (None, [])
+    partners = partners.to(device) if partners is not None else None  # (N,)
+    for place in range(batch_count(len(faces), config.batch_size)):
+        here = slice(place * config.batch_size, min((place + 1) * config.batch_size, len(faces)))
+        index, mirror = order[here], mirrored[here]
         if draws:  # the warp mirrors as well
             images = augment(faces.images[index], mirror, draws[here], config.augment)
         else:
             images = faces.gather(index, mirror)
         batch = Batch(images, faces.labels[index], index, mirror)
-        if mixes:
-            partner = torch.from_numpy(mixing.permutation(len(index))).to(device)
-            batch = batch.mixed(partner, float(mixing.beta(config.mixup, config.mixup)))
-        yield batch
+        yield batch.mixed(partners[here], shares[place]) if partners is not None else batch
+
+
+def draw_mixup(config: RunConfig, faces: int, seed: int) -> tuple[Tensor, list[float]]:
+    """Return each face's partner, as its place in the batch, int64 (N,), and each batch's share, Beta(alpha, alpha)."""
+    generator = np.random.default_rng(seed)
+    partners, shares = [], []
+    for count in [config.batch_size] * (faces // config.batch_size) + [faces % config.batch_size]:
+        partners.append(torch.from_numpy(generator.permutation(count)))
+        shares.append(float(generator.beta(config.mixup, config.mixup)))
+    return torch.cat(partners), shares

@@ -12,16 +12,20 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from fer.errors import DistributedError
+from fer.errors import DistributedError, UserError
 from fer.models.device import pick_device
+
+TIMEOUT = timedelta(hours=2)  # rank 0 may write, or wait for a lock, while the others wait
 
 
 def in_process_group() -> bool:
@@ -57,10 +61,11 @@ def joined(device: str) -> Iterator[None]:
         yield
         return
     signal.signal(signal.SIGTERM, terminated)
-    on_gpu = pick_device(device).type == "cuda"
-    if on_gpu:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if on_gpu else "gloo")
+    gpu = None
+    if pick_device(device).type == "cuda":
+        gpu = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(gpu)
+    dist.init_process_group("nccl" if gpu else "gloo", timeout=TIMEOUT, device_id=gpu)
     try:
         yield
     except RuntimeError as error:
@@ -116,78 +121,22 @@ def for_mean_gradient(loss: Tensor) -> Tensor:
 
 
 def replicated(network: nn.Module) -> nn.Module:
-    """Return it with gradients averaged over the processes. Made anew for each epoch, since layers unfreeze."""
-    if not in_process_group():
-        return network
-    return DistributedDataParallel(network)
+    """Return it with gradients averaged over the processes. Made anew for each epoch, since layers unfreeze.
+
+    Buffers need no broadcast: batch normalisation's statistics are the whole batch's in every process.
+    """
+    return DistributedDataParallel(network, broadcast_buffers=False) if in_process_group() else network
 
 
 def with_common_statistics(network: nn.Module) -> nn.Module:
-    """Normalise over the whole batch: torch's SyncBatchNorm on CUDA, which it needs, ours on the CPU."""
-    if not in_process_group():
+    """Normalise over the whole batch with torch's SyncBatchNorm, which needs CUDA. Raise UserError on the CPU."""
+    normalised = any(isinstance(module, _BatchNorm) for module in network.modules())
+    if not in_process_group() or not normalised:
         return network
-    if dist.get_backend() == "nccl":
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-        return converted
-    for name, child in network.named_children():
-        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
-            setattr(network, name, GroupBatchNorm.like(child))
-        else:
-            with_common_statistics(child)
-    return network
-
-
-class Summed(torch.autograd.Function):
-    """The sum over the processes; each one's gradient is the sum of what all have for it."""
-
-    @staticmethod
-    def forward(_context: Any, values: Tensor) -> Tensor:
-        total = values.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(_context: Any, gradient: Tensor) -> Tensor:
-        return Summed.forward(_context, gradient)
-
-
-def summed(values: Tensor) -> Tensor:
-    result: Tensor = Summed.apply(values)
-    return result
-
-
-class GroupBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch normalisation whose mean and variance are those of every process's images together (N, C, ...)."""
-
-    @classmethod
-    def like(cls, norm: nn.modules.batchnorm._BatchNorm) -> "GroupBatchNorm":
-        """Return one with the same parameters and statistics, not copies of them."""
-        result = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
-        result.__dict__.update(norm.__dict__)
-        return result
-
-    def _check_input_dim(self, inputs: Tensor) -> None:
-        pass
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        if not self.training:
-            return super().forward(inputs)
-        values = inputs.float()
-        others = [0, *range(2, values.ndim)]
-        shape = (1, -1, *[1] * (values.ndim - 2))
-        total = torch.tensor(float(values.numel() // values.shape[1]))
-        dist.all_reduce(total)
-        mean = summed(values.sum(others)) / total  # (C,)
-        centred = values - mean.view(shape)
-        variance = summed(centred.square().sum(others)) / total  # (C,)
-        self.remember(mean.detach(), variance.detach() * total / (total - 1))
-        scale = self.weight * torch.rsqrt(variance + self.eps)  # (C,)
-        return (centred * scale.view(shape) + self.bias.view(shape)).to(inputs.dtype)
-
-    def remember(self, mean: Tensor, variance: Tensor) -> None:
-        """Move the running statistics towards the batch's, as torch's batch normalisation does."""
-        running: Any = (self.running_mean, self.running_var, self.num_batches_tracked)
-        running[2].add_(1)
-        step = 1 / running[2].item() if self.momentum is None else self.momentum
-        running[0].lerp_(mean, step)
-        running[1].lerp_(variance, step)
+    if dist.get_backend() == "gloo":
+        raise UserError(
+            "train.launcher: batch normalisation over several processes needs GPUs; on a CPU seeds train side by side\n"
+            "allowed there: python, or networks without batch normalisation"
+        )
+    converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    return converted

@@ -11,19 +11,22 @@ class Ema:
     """After each step, average <- decay * average + (1 - decay) * weights, batch normalisation's statistics too.
 
     The first updates take a smaller decay, (1 + n) / (10 + n) in update n, so that a short run forgets its random start
-    (TensorFlow's ExponentialMovingAverage with `num_updates`; the average itself: Polyak and Juditsky 1992).
+    (TensorFlow's ExponentialMovingAverage with `num_updates`; the average itself: Polyak and Juditsky 1992). torch's
+    AveragedModel copies its counter to the device in every step, which waits for the GPU.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.network = copy.deepcopy(network).requires_grad_(False)
         self.decay = decay
         self.updates = 0
+        self.average, self.followed = floating(self.network), floating(network)
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
+    def update(self) -> None:
+        """Follow the network as it is now."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        torch._foreach_lerp_(floating(self.network), floating(network), 1 - decay)
+        torch._foreach_lerp_(self.average, self.followed, 1 - decay)
 
     def state_dict(self) -> dict[str, Any]:
         return {"network": self.network.state_dict(), "updates": self.updates}

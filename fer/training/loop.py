@@ -15,8 +15,9 @@ from fer.constants import Split
 from fer.errors import UserError
 from fer.models.classifier import predict
 from fer.training.batches import Batch, TrainingSet, batch_count, training_batches
-from fer.training.distributed import for_mean_gradient, gathered, replicated, shard
+from fer.training.distributed import for_mean_gradient, gathered, shard
 from fer.training.ema import Ema
+from fer.training.forward import Forward, compiles
 from fer.training.losses import Loss
 from fer.training.optimizers import build_optimizer, set_lr
 from fer.training.sam import climbed
@@ -73,8 +74,8 @@ class Checkpoint(Protocol):
     def kept(self) -> Path:
         """Return a folder for weights that outlive an interruption."""
 
-    def save(self, state: dict[str, Any]) -> None:
-        """Remember the state after an epoch."""
+    def save(self, state: dict[str, Any], *, last: bool) -> None:
+        """Remember the state after an epoch, not necessarily of every one but for the last."""
 
     def load(self) -> dict[str, Any] | None:
         """Return the last state, None for a fresh run."""
@@ -138,49 +139,48 @@ def train(
         before_epoch: called with the number of the epoch (from 0) that begins; unfreezes layers.
         keep: called with the epochs done and the weights, every `config.keep_every` epochs.
     """
-    if (training.split, validation.split) != (Split.training, Split.public_test):
-        asked = f"training on {training.split}, selecting on {validation.split}"
-        raise ValueError(f"{asked}: only Training trains, only PublicTest selects")
+    refuse_other_splits(training.split, validation.split)
     optimizer = build_optimizer(config, classifier)
     ema = Ema(classifier, config.ema) if config.ema else None
     judged = ema.network if ema else classifier
     run = restore(checkpoint, classifier, optimizer, ema)
+    compiled = compiles(config.compile, training.labels.device)
+    forward = Forward(classifier, batch_size=config.batch_size, compiled=compiled)
     steps = batch_count(len(training), config.batch_size)
     while not run.ended(config):
         number = len(run.history)
         lrs = step_lrs(config, run.history, steps)
         before_epoch(number)
         torch.manual_seed(derived_seed(seed, "layers", number))
-        train_loss, train_accuracy = train_epoch(
-            classifier,
-            training_batches(training, config, seed=seed, epoch=number),
-            loss=loss,
-            optimizer=optimizer,
-            lrs=lrs,
-            rho=config.sam,
-            ema=ema,
-            precision=precision,
+        trained = train_epoch(
+            forward.train(), training_batches(training, config, seed=seed, epoch=number), lrs,
+            loss=loss, optimizer=optimizer, rho=config.sam, ema=ema, precision=precision,
             progress=lambda faces, done=number: progress(done, faces / len(training), None),  # type: ignore[misc]
-        )
-        if not math.isfinite(train_loss):
-            raise UserError(f"epoch {number + 1}: the loss is not finite; a lower lr than {max(lrs):.3g} may help")
-        validation_loss, validation_accuracy = validate(judged, validation, precision)
-        epoch = Epoch(number + 1, lrs[-1], train_loss, train_accuracy, validation_loss, validation_accuracy)
+        )  # fmt: skip
+        epoch = Epoch(number + 1, lrs[-1], *trained, *validate(judged, validation, precision))
+        if not math.isfinite(epoch.train_loss):
+            raise UserError(f"epoch {epoch.epoch}: the loss is not finite; a lower lr than {max(lrs):.3g} may help")
         run.add(epoch, judged, config.select_by)
         if config.keep_every and epoch.epoch % config.keep_every == 0:
             keep(epoch.epoch, judged.state_dict())
-        checkpoint.save(snapshot(run, classifier, optimizer, ema))
+        checkpoint.save(snapshot(run, classifier, optimizer, ema), last=run.ended(config))
         progress(number + 1, 0.0, epoch)
     return run
 
 
+def refuse_other_splits(training: Split, validation: Split) -> None:
+    if (training, validation) != (Split.training, Split.public_test):
+        asked = f"training on {training}, selecting on {validation}"
+        raise ValueError(f"{asked}: only Training trains, only PublicTest selects")
+
+
 def train_epoch(
-    classifier: nn.Module,
+    forward: Forward,
     batches: Iterable[Batch],
+    lrs: list[float],
     *,
     loss: Loss,
     optimizer: torch.optim.Optimizer,
-    lrs: list[float],
     rho: float | None,
     ema: Ema | None,
     precision: torch.dtype,
@@ -188,47 +188,56 @@ def train_epoch(
 ) -> tuple[float, float]:
     """Train on the batches; return their mean loss and accuracy, from the same forward passes.
 
-    Both are summed on the device and read once: nothing waits for the device inside the epoch. `progress` is called
-    with the faces seen so far. `lrs` has the learning rate of each batch, `rho` is SAM's.
+    Nothing waits for the device inside the epoch: what each batch gave stays there and is read once. `progress` is
+    called with the faces seen so far. `lrs` has the learning rate of each batch, `rho` is SAM's.
     """
-    network = replicated(classifier).train()
-    sums: list[Tensor] = []
-    faces = 0
+    losses, right, sizes, shares = [], [], [], []
     for lr, batch in zip(lrs, batches, strict=True):
         set_lr(optimizer, lr)
-        logits, value = gradient(network, batch, loss=loss, precision=precision)
+        logits, value = gradient(forward, batch, loss=loss, optimizer=optimizer, precision=precision)
         if rho:
-            with climbed(classifier, rho):
-                gradient(network, batch, loss=loss, precision=precision)
+            with climbed(forward.network, rho):
+                gradient(forward, batch, loss=loss, optimizer=optimizer, precision=precision)
         optimizer.step()
         if ema:
-            ema.update(classifier)
-        size = len(batch.labels)
-        sums.append(torch.stack([value.double() * size, right_answers(logits, batch)]))
-        faces += size
-        progress(faces)
-    total_loss, total_right = torch.stack(sums).sum(0).tolist()
-    return total_loss / faces, total_right / faces
+            ema.update()
+        losses.append(value)
+        right.append(right_answers(logits, batch))
+        sizes.append(len(batch.labels))
+        shares.append(batch.share)
+        progress(sum(sizes))
+    return means(torch.stack(losses).cpu(), torch.stack(right).cpu(), torch.tensor(sizes), shares)
 
 
-def gradient(network: nn.Module, batch: Batch, *, loss: Loss, precision: torch.dtype) -> tuple[Tensor, Tensor]:
+def means(losses: Tensor, right: Tensor, sizes: Tensor, shares: list[float]) -> tuple[float, float]:
+    """Return the mean loss and accuracy of faces from those of batches: (S,), (S, 2), (S,) and S values.
+
+    Of a mixed image each label counts with its face's share. In float64 on the CPU: MPS has none.
+    """
+    share = torch.tensor(shares, dtype=torch.float64)  # (S,)
+    named = share * right[:, 0].double() + (1 - share) * right[:, 1].double()  # (S,)
+    total_loss, total_right = torch.stack([losses.double() * sizes, named], 1).sum(0).tolist()
+    return total_loss / int(sizes.sum()), total_right / int(sizes.sum())
+
+
+def gradient(
+    forward: Forward, batch: Batch, *, loss: Loss, optimizer: torch.optim.Optimizer, precision: torch.dtype
+) -> tuple[Tensor, Tensor]:
     """Leave the batch's gradient in the parameters; return its logits (B, 7) and its loss, both detached."""
     with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
-        logits = network(shard(batch.images))
+        logits = forward(shard(batch.images))
     logits = gathered(logits.float(), len(batch.labels))  # (B, 7)
     value = loss(logits, batch)
-    network.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=True)
     for_mean_gradient(value).backward()  # type: ignore[no-untyped-call]
     return logits.detach(), value.detach()
 
 
 def right_answers(logits: Tensor, batch: Batch) -> Tensor:
-    """Return how many faces are named right, float64 (); of a mixed image each label counts with its face's share."""
+    """Return how many faces are named by their label, and by their mixup partner's, int64 (2,)."""
     named = logits.argmax(1)
-    right = (named == batch.labels).sum().double()
-    if batch.partner is None:
-        return right
-    return batch.share * right + (1 - batch.share) * (named == batch.partners.labels).sum()
+    partners = batch.labels if batch.partner is None else batch.partners.labels
+    return torch.stack([(named == batch.labels).sum(), (named == partners).sum()])
 
 
 @torch.inference_mode()
@@ -236,8 +245,8 @@ def validate(classifier: nn.Module, faces: TrainingSet, precision: torch.dtype) 
     """Return cross-entropy in nats and accuracy over a whole split."""
     logits = gathered(predict(classifier, shard(faces.images), precision), len(faces))
     loss = F.cross_entropy(logits, faces.labels)
-    accuracy = (logits.argmax(1) == faces.labels).double().mean()
-    return loss.item(), accuracy.item()
+    right = (logits.argmax(1) == faces.labels).sum()
+    return loss.item(), right.item() / len(faces)
 
 
 def snapshot(run: Run, classifier: nn.Module, optimizer: torch.optim.Optimizer, ema: Ema | None) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """What a training minimises: a function of logits (B, 7) and the batch that they belong to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer.constants import Emotion
-from fer.models.classifier import predict
+from fer.models.classifier import merged, predict
 from fer.training.batches import Batch, DeviceFaces
 
 Loss = Callable[[Tensor, Batch], Tensor]
@@ -55,8 +55,8 @@ def balanced_weights(labels: Tensor) -> Tensor:
     return torch.where(counts > 0, len(labels) / ((counts > 0).sum() * counts.clamp_min(1)), 0.0)
 
 
-class SelfDistillation:
-    """alpha * cross-entropy + (1 - alpha) * T^2 * KL(teacher || student): report 000, equation 1.
+class Distillation:
+    """alpha * the labels' loss + (1 - alpha) * T^2 * KL(teacher || student): report 000, equation 1.
 
     The report has no temperature (T = 1); with one, both distributions are softened by it and T^2 keeps the
     gradient's size (Hinton et al. 2015). A teacher that sees the same faces in every epoch, as they are or mirrored,
@@ -78,6 +78,10 @@ class SelfDistillation:
         return self.alpha * self.label_loss(logits, batch) + (1 - self.alpha) * self.temperature**2 * divergence
 
 
-def teacher_logits(teacher: nn.Module, faces: DeviceFaces, precision: torch.dtype) -> Tensor:
-    """Return the teacher's logits for every face as it is and mirrored, float32 (2, N, 7)."""
-    return torch.stack([predict(teacher, images, precision) for images in (faces.images, faces.images.flip(-1))])
+def teacher_logits(teachers: Sequence[nn.Module], faces: DeviceFaces, precision: torch.dtype) -> Tensor:
+    """Return the teachers' logits for every face as it is and mirrored, float32 (2, N, 7).
+
+    Of several they are the logarithms of the mean of their probabilities.
+    """
+    views = (faces.images, faces.images.flip(-1))
+    return torch.stack([merged([predict(teacher, images, precision) for teacher in teachers]) for images in views])

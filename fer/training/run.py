@@ -16,16 +16,15 @@ from fer.config.run import RunConfig
 from fer.constants import Split
 from fer.files import atomic_write, sha256_of
 from fer.models.classifier import CONSTANTS, Classifier, Normalisation, load_classifier, save_classifier
-from fer.models.device import describe_device, pick_device, pick_precision, prepare
-from fer.models.networks import build, count_flops
+from fer.models.device import describe_device, describe_precision, layout, pick_device, pick_precision, prepare
+from fer.models.networks import build, count_flops, input_side
 from fer.store import open_store, read_split, read_statistics
 from fer.training.batches import DeviceFaces, TrainingSet
 from fer.training.distributed import group_facts, is_main_process, with_common_statistics
 from fer.training.loop import Checkpoint, Epoch, Progress, Run, train
-from fer.training.losses import CrossEntropy, Loss, Mixed, SelfDistillation, balanced_weights, teacher_logits
+from fer.training.losses import CrossEntropy, Distillation, Loss, Mixed, balanced_weights, teacher_logits
 from fer.training.seeds import derived_seed
-from fer.training.teacher_ensemble import LiveDistillation, TeacherEnsemble
-from fer.training.transfer import HEAD, adapt, feature_sets, start_from, unfreeze
+from fer.training.transfer import HEAD, adapt, feature_sets, features_once, start_from, unfreeze
 
 
 def train_run(
@@ -43,13 +42,13 @@ def train_run(
     """Train one seed, or continue it, and write {seed}.safetensors and {seed}.csv under `out`.
 
     Args:
-        teachers: weights that the run learns from; one is asked about plain faces, several about what the run sees.
+        teachers: weights of the networks that the run learns from, from the mean of their probabilities.
         weights: a file that the run starts from.
 
     Raise UserError for weights that do not fit, and for a training that diverges.
     """
-    prepare(config.threads)
     device = pick_device(config.device)
+    prepare(config.threads, device)
     precision = pick_precision(config.precision, device)
     with open_store(store) as file:
         training, validation = (
@@ -59,7 +58,7 @@ def train_run(
         data_sha256 = str(file.attrs["source_sha256"])
     own_seed = derived_seed(seed, system)  # a student must not start as its teacher did
     torch.manual_seed(derived_seed(own_seed, "weights"))
-    classifier = new_classifier(config, normalise, weights).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    classifier = new_classifier(config, normalise, weights).to(device, memory_format=layout(device))  # type: ignore[call-overload]
     if config.transfer.adapt_statistics:
         adapt(classifier, training)
     with_common_statistics(classifier)
@@ -76,7 +75,7 @@ def train_run(
         "data_sha256": data_sha256,
         **describe_sources(config, weights, teachers),
         "device": describe_device(device),
-        "precision": str(precision).removeprefix("torch."),
+        "precision": describe_precision(precision, device),
         **describe(config, classifier, run, len(training)),
     }
     save_classifier(out / f"{seed}.safetensors", run.best_state, provenance)
@@ -104,9 +103,9 @@ def normalisation(config: RunConfig, file: h5py.File) -> Normalisation:
 
 def new_classifier(config: RunConfig, normalise: Normalisation, weights: Path | None) -> Classifier:
     """Return the classifier before its first epoch."""
-    network = build(config.network, config.side)
-    crop, tta = config.augment.crop, config.tta
-    classifier = Classifier(normalise, network, input_size=config.side, crop=crop, tta=tta)
+    crop = config.augment.crop
+    side = input_side(config.input_size, crop)
+    classifier = Classifier(normalise, build(config.network, side), input_size=side, crop=crop, tta=config.tta)
     if weights:
         start_from(weights, classifier, config)
     return classifier
@@ -131,7 +130,7 @@ def train_whole(
     part: nn.Module = classifier
     sets: tuple[TrainingSet, TrainingSet] = (training, validation)
     prefix = ""
-    if config.features_once:
+    if features_once(config):
         part, prefix = classifier.network.head, HEAD  # type: ignore[assignment]
         sets = feature_sets(classifier, training, validation, mirrored=config.augment.flip, precision=precision)
 
@@ -154,18 +153,13 @@ def train_whole(
 def build_loss(config: RunConfig, teachers: Sequence[Path], training: DeviceFaces, precision: torch.dtype) -> Loss:
     weights = balanced_weights(training.labels) if config.class_weights == "balanced" else None
     labels: Loss = CrossEntropy(weights, label_smoothing=config.label_smoothing)
-    mixes = config.mixup > 0
-    alpha, temperature = config.distil.alpha, config.distil.temperature
-    members: list[nn.Module] = [load_classifier(path)[0].to(training.labels.device) for path in teachers]
-    if len(members) > 1:  # asked about the mixed images themselves
-        return LiveDistillation(
-            TeacherEnsemble(members).to(training.labels.device), alpha=alpha, temperature=temperature,
-            label_loss=Mixed(labels) if mixes else labels, precision=precision,
+    if teachers:
+        members = [load_classifier(path)[0].to(training.labels.device) for path in teachers]
+        labels = Distillation(
+            teacher_logits(members, training, precision),
+            alpha=config.distil.alpha, temperature=config.distil.temperature, label_loss=labels,
         )  # fmt: skip
-    if members:
-        logits = teacher_logits(members[0], training, precision)
-        labels = SelfDistillation(logits, alpha=alpha, temperature=temperature, label_loss=labels)
-    return Mixed(labels) if mixes else labels
+    return Mixed(labels) if config.mixup else labels
 
 
 def describe_sources(config: RunConfig, weights: Path | None, teachers: Sequence[Path]) -> dict[str, Any]:
@@ -180,7 +174,7 @@ def describe_sources(config: RunConfig, weights: Path | None, teachers: Sequence
 def describe(config: RunConfig, classifier: Classifier, run: Run, faces: int) -> dict[str, Any]:
     """Return the settings, the network's size and what training spent and reached."""
     assert run.best is not None
-    flops = count_flops(classifier.network, config.side)
+    flops = count_flops(classifier.network, classifier.input_size)
     return {
         "config": config.model_dump(mode="json"),
         "training_faces": faces,
@@ -200,7 +194,7 @@ def pflop(config: RunConfig, faces: int, flops: int, epochs: int) -> float:
     SAM does both twice. With features computed once, one forward pass for each face and mirror image; the head's share
     is left out.
     """
-    passes = 1 + config.augment.flip if config.features_once else 3 * epochs * (2 if config.sam else 1)
+    passes = 1 + config.augment.flip if features_once(config) else 3 * epochs * (2 if config.sam else 1)
     return round(passes * faces * flops / 1e15, 4)
 
 

@@ -15,6 +15,7 @@ from fer.models.classifier import METADATA_KEY, Classifier, load_classifier
 from fer.models.device import describe_device
 from fer.models.pretrained import Transferred, estimate_statistics
 from fer.models.weights import read_backbone, read_metadata
+from fer.training.augment import distorts
 from fer.training.batches import DeviceFaces, DeviceFeatures
 from fer.training.seeds import derived_seed
 
@@ -77,6 +78,12 @@ def adapt(classifier: Classifier, training: DeviceFaces) -> None:
     batches = [part for part in torch.split(chosen, STATISTICS_BATCH) if len(part) > 1]
     with torch.no_grad():
         estimate_statistics(classifier.network, (classifier.prepared(training.images[part]) for part in batches))
+
+
+def features_once(config: RunConfig) -> bool:
+    """Whether a frozen backbone says the same of a face in every epoch."""
+    frozen = config.transfer.trainable_stages == 0 and config.transfer.unfreeze_every is None
+    return frozen and not distorts(config.augment) and not config.mixup
 
 
 def feature_sets(

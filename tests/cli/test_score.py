@@ -17,13 +17,13 @@ from fer.cli import score as command
 from fer.cli.main import main
 from fer.cli.score import COLUMNS, pipeline
 from fer.config.params import PARAMS, load_params
-from fer.constants import EMOTION_NAMES, Split
+from fer.constants import EMOTION_NAMES, TEST_SPLITS, Split
 from fer.evaluation.evaluate import measure_seed
 from fer.evaluation.metrics import TEST_SETS
 from fer.evaluation.paired import compare
 from fer.evaluation.score import Answers, Kind, align, logits_of
 from fer.files import rounded
-from fer.predictions.format import TEST_SPLITS, Predictions, read_predictions, write_predictions
+from fer.predictions.format import Predictions, read_predictions, write_predictions
 from fer.report.tables import RESULT_COLUMNS, markdown
 
 TRAINING, PUBLIC, PRIVATE, BLANK = 60, 150, 160, 70  # one row of PublicTest is a blank picture, which ingest rejects

@@ -9,7 +9,8 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from fer.config.params import PARAMS, ParamsError, load_params
+from fer.config.errors import ParamsError
+from fer.config.params import PARAMS, load_params
 from fer.config.run import Options, RunConfig
 
 ROOT = Path(__file__).parents[2]
@@ -153,7 +154,7 @@ def test_a_wrong_field_of_a_network_is_named(tmp_path: Path, name: str, value: A
     [
         (
             {"run.train": ["cs231n_baseline"]},
-            "run: tuwani must stand once in train, distil, distil_ensemble or transfer",
+            "run: tuwani must stand once in train, distil or transfer",
         ),
         ({"run.train": ["cs231n_baseline", "tuwani", "tuwani"]}, "run: tuwani must stand once in train"),
         ({"run.train": ["cs231n_baseline", "tuwani", "cs132n"]}, "run.train: 'cs132n': allowed: cs231n, "),
@@ -168,14 +169,6 @@ def test_a_wrong_field_of_a_network_is_named(tmp_path: Path, name: str, value: A
         ({"systems.summary": {}}, "systems.summary: the name is taken; not allowed: ablation, "),
         ({"systems.a b": {}}, "'a b': a name has letters, digits, _ and - only"),
         ({"run.distil": {"cs231n_student": "cs231n"}}, "run.distil: 'cs231n': allowed: cs231n_baseline, tuwani"),
-        (
-            {"run.distil_ensemble": {"flagship_student": {"first": "tuwani", "second": "tuwani"}}},
-            "run.distil_ensemble.flagship_student.third: not given",
-        ),
-        (
-            {"run.distil_ensemble": {"flagship_student": {"first": "tuwani", "second": "tuwani", "third": "cs231n"}}},
-            "run.distil_ensemble: 'cs231n': allowed: cs231n_baseline, tuwani",
-        ),
     ],
 )
 def test_a_list_of_what_runs_that_does_not_fit_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

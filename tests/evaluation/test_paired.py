@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fer.constants import Split
-from fer.evaluation.metrics import TEST_SETS
-from fer.evaluation.paired import Seeds, compare, correctness, runs_by_test_set
+from fer.evaluation.metrics import TEST_SETS, correctness
+from fer.evaluation.paired import Seeds, compare, runs_by_test_set
 from tests.evaluation.test_metrics import both, predictions
 
 BOOTSTRAP = {"resamples": 500, "seed": 0}

@@ -56,11 +56,11 @@ def write_table(template: str, path: Path) -> None:
     elif template == "agreement":
         agreement.write_table(path, AGREEMENT)
     elif template == "search":
-        search_tables.write_trials(path, TRIALS)
+        search_tables.write_table(path, search_tables.table_of(TRIALS))
     elif template == "faithfulness":
         write_faithfulness(path, {name: np.array([[1.0, 0.5, 0.0]]) for name in ("saliency", "random_pixels")})
     elif template == "parallel_coordinates":
-        search_tables.write_parallel(path, TRIALS, SPACE)
+        search_tables.write_table(path, search_tables.parallel_table(search_tables.table_of(TRIALS), SPACE))
     else:
         write_class_counts(path, {split: np.arange(7, dtype=np.uint8) for split in Split})
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation, WeightsError, load_classifier, predict, save_classifier
-from fer.models.networks import build, check, count_flops
+from fer.models.networks import build, check, count_flops, input_side
 from fer.models.pooling import FractionalMaxPool2d
 from tests.runs import PARAMS, config
 
@@ -260,3 +260,8 @@ def test_normalisation_by_hand() -> None:
     torch.testing.assert_close(each.mean(dim=(1, 2, 3)), torch.zeros(4), atol=1e-5, rtol=0)
     torch.testing.assert_close(each.std(dim=(1, 2, 3), correction=0), torch.ones(4), atol=1e-4, rtol=0)
     assert torch.isfinite(Normalisation(per_image=True)(torch.full((1, 1, 48, 48), 9, dtype=torch.uint8))).all()
+
+
+@pytest.mark.parametrize(("crop", "size", "side"), [(None, 48, 48), (44, 48, 44), (44, 64, 64), (None, 24, 24)])
+def test_the_networks_side_is_the_crop_unless_it_is_scaled(crop: int | None, size: int, side: int) -> None:
+    assert input_side(size, crop) == side

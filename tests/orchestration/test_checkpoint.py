@@ -42,7 +42,7 @@ def test_a_torn_or_hostile_file_starts_the_run_anew(
 
 
 def test_a_failed_save_leaves_the_old_state(tmp_path: Path) -> None:
-    run = Checkpoint(tmp_path / "run.pt")
+    run = Checkpoint(tmp_path / "run.pt", every=0)
     run.save({"epoch": 1})
     with pytest.raises(Exception, match="pickle"):
         run.save({"epoch": lambda: None})
@@ -76,3 +76,18 @@ def test_a_change_of_code_that_trains_makes_another_checkpoint(tmp_path: Path, m
             file.write("\n")
         assert (fingerprint({}) != before) is decides, name
         before = fingerprint({})
+
+
+def test_a_state_is_written_every_so_many_seconds_and_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 0.0, 19.0, 21.0, 21.0, 30.0, 40.0])  # read before a state is written, and after
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: next(clock))
+    run = Checkpoint(tmp_path / "run.pt")
+    kept = []
+    for epoch in range(1, 5):
+        run.save({"epoch": epoch})
+        kept.append((run.load() or {})["epoch"])
+    assert kept == [1, 1, 3, 3]
+    run.save({"epoch": 5}, last=True)
+    assert run.load() == {"epoch": 5}

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import multiprocessing
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -11,19 +12,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 from dvc.utils.hydra import apply_overrides
-from optuna.distributions import FloatDistribution
+from optuna.trial import FrozenTrial, TrialState
 
 from fer.config.params import PARAMS, Dimension, Params, Search, load_params
 from fer.config.run import RunConfig
 from fer.data.normalise import normalise_store
 from fer.errors import UserError
-from fer.orchestration.jobs import Job
-from fer.orchestration.search import SILENT, Plan, open_storage, open_study, search, tables_of
+from fer.orchestration import search as search_module
+from fer.orchestration.jobs import Job, Report, run_job
+from fer.orchestration.search import PARAMETERS, TRIALS, Plan, open_storage, open_study, search, suggest
 from fer.orchestration.search_system import job_of, reproduce, search_system
-from fer.orchestration.search_tables import TrialRow
+from fer.orchestration.search_tables import accuracy_of, parameters_of
 from tests.data.test_normalise import write_store
 
 ROOT = Path(__file__).parents[2]
@@ -66,28 +67,29 @@ def plan(store: Path, *, trials: int = 3, epochs: int = 5, **changes: Any) -> Pl
     return Plan(**(values | changes))
 
 
-def tried(rows: list[TrialRow]) -> list[tuple[Any, ...]]:
-    return sorted((tuple(row.parameters.items()), row.accuracy, row.state) for row in rows)
+def tried(trials: list[FrozenTrial]) -> list[tuple[Any, ...]]:
+    return sorted((tuple(parameters_of(trial).items()), accuracy_of(trial), trial.state.name) for trial in trials)
 
 
 @pytest.fixture(scope="module")
 def alone(store: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
-    """What one process finds that nothing interrupts, in a journal."""
+    """What one process finds that nothing interrupts."""
     with contextlib.chdir(tmp_path_factory.mktemp("alone")):
-        Path(".searches").mkdir()
-        return tried(search(plan(store, storage="journal:.searches/trials.log"), jobs=1))
+        return tried(search(plan(store), jobs=1))
 
 
 def test_trials_are_runs_and_stand_in_the_tables(store: Path, tmp_path: Path, alone: list[Any]) -> None:
-    rows = search(plan(store), jobs=1)
-    assert tried(rows) == alone
-    assert [row.number for row in rows] == [0, 1, 2]
-    assert {row.state for row in rows} == {"complete"}
-    assert {row.epochs for row in rows} == {5}
-    assert len({row.parameters["lr"] for row in rows}) == 3
-    assert all(0.001 <= row.parameters["lr"] <= 0.1 for row in rows)
-    assert all(row.parameters["batch_size"] in range(10, 41) for row in rows)
-    trials, parallel = (list(csv.DictReader(path.open())) for path in tables_of(plan(store)))
+    ended = search(plan(store), jobs=1)
+    assert tried(ended) == alone
+    assert [trial.number for trial in ended] == [0, 1, 2]
+    assert {trial.state for trial in ended} == {TrialState.COMPLETE}
+    assert {max(trial.intermediate_values) for trial in ended} == {5}
+    assert len({trial.params["lr"] for trial in ended}) == 3
+    assert all(0.001 <= trial.params["lr"] <= 0.1 for trial in ended)
+    assert all(trial.params["batch_size"] in range(10, 41) for trial in ended)
+    trials, parallel = (
+        list(csv.DictReader(path.open())) for path in (plan(store).file(TRIALS), plan(store).file(PARAMETERS))
+    )
     assert [float(row["best"]) for row in trials] == [
         max(float(row["accuracy"]) for row in trials[: place + 1]) for place in range(3)
     ]
@@ -95,7 +97,7 @@ def test_trials_are_runs_and_stand_in_the_tables(store: Path, tmp_path: Path, al
     assert all(0 <= float(row["position"]) <= 1 for row in parallel)
     assert not list(tmp_path.glob(".checkpoints/*.pt"))
     assert not list(tmp_path.glob(".searches/*/*/weights"))
-    assert search(plan(store), jobs=1) == rows  # all have ended: nothing is trained
+    assert search(plan(store), jobs=1) == ended  # all have ended: nothing is trained
 
 
 @pytest.mark.full  # two processes that import everything
@@ -103,7 +105,7 @@ def test_two_processes_share_the_trials(store: Path, alone: list[tuple[Any, ...]
     assert tried(search(plan(store), jobs=2)) == alone
 
 
-def test_a_killed_search_goes_on(store: Path, alone: list[tuple[Any, ...]]) -> None:
+def test_a_killed_search_goes_on(store: Path, alone: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
     killed = multiprocessing.get_context("spawn").Process(target=search, args=(plan(store),), kwargs={"jobs": 1})
     killed.start()
     checkpoints = Path(".checkpoints")
@@ -113,10 +115,11 @@ def test_a_killed_search_goes_on(store: Path, alone: list[tuple[Any, ...]]) -> N
     assert killed.pid is not None
     os.kill(killed.pid, signal.SIGKILL)
     killed.join()
-    left = open_study(plan(store)).get_trials(states=(optuna.trial.TrialState.RUNNING,))
+    left = open_study(plan(store)).get_trials(states=(TrialState.RUNNING,))
     assert len(left) == 1
+    monkeypatch.setattr(search_module, "GRACE", 1)
     assert tried(search(plan(store), jobs=1)) == alone
-    failed = open_study(plan(store)).get_trials(states=(optuna.trial.TrialState.FAIL,))
+    failed = open_study(plan(store)).get_trials(states=(TrialState.FAIL,))
     assert [trial.params for trial in failed] == [left[0].params]
 
 
@@ -126,30 +129,60 @@ def test_a_poor_trial_is_pruned(store: Path) -> None:
     pruned = plan(
         store, trials=8, epochs=4, search=Search(space=space, spaces={}, startup_trials=2, warm_up_epochs=1, seed=1)
     )
-    rows = search(pruned, jobs=1)
-    assert {"pruned", "complete"} == {row.state for row in rows}
-    assert all(row.epochs < 4 for row in rows if row.state == "pruned")
+    ended = search(pruned, jobs=1)
+    assert {trial.state for trial in ended} == {TrialState.PRUNED, TrialState.COMPLETE}
+    assert all(max(trial.intermediate_values) < 4 for trial in ended if trial.state is TrialState.PRUNED)
     assert not list(Path(".checkpoints").glob("*.pt"))
 
 
 def test_tpe_learns_from_earlier_trials(store: Path) -> None:
-    rows = search(plan(store, sampler="tpe", trials=3, epochs=1), jobs=1)
-    assert len(rows) == 3
-    assert len({row.parameters["lr"] for row in rows}) == 3
+    ended = search(plan(store, sampler="tpe", trials=3, epochs=1), jobs=1)
+    assert len(ended) == 3
+    assert len({trial.params["lr"] for trial in ended}) == 3
 
 
-def test_a_silent_trial_of_another_machine_is_tried_again(store: Path) -> None:
+def test_an_interrupted_trial_is_tried_again_at_once(
+    store: Path, alone: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl+C in the second of three trials, amid other processes' trials or not: nothing waits for a heartbeat."""
+
+    def interrupted(job: Job, report: Report) -> None:
+        def stopped(*message: Any) -> None:
+            report(*message)
+            if message[-1] and message[1] == 2:
+                raise KeyboardInterrupt
+
+        run_job(job, stopped if job.out.parent.name == "1" else report)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(search_module, "run_job", interrupted)
+        search(plan(store), jobs=1)
+    before = time.monotonic()
+    ended = search(plan(store), jobs=1)
+    assert time.monotonic() - before < search_module.GRACE
+    assert tried(ended) == alone
+    study = open_study(plan(store))
+    states = [trial.state.name for trial in study.get_trials()]
+    assert states == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert study.trials[2].params == study.trials[1].params
+    assert list(study.trials[2].intermediate_values) == [1, 2, 3, 4, 5]  # two of them from before
+
+
+def test_the_trial_of_another_process_is_waited_for(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = plan(store, trials=2, epochs=1)
     study = open_study(wanted)
-    for seen in (time.time(), time.time() - 2 * SILENT):
-        trial = study.ask({"lr": FloatDistribution(0.001, 0.1, log=True)})
-        trial.set_user_attr("host", "another")
-        trial.set_user_attr("seen", seen)
-    with pytest.raises(UserError, match="1 of 2 trials have ended"):
-        search(wanted, jobs=1)
-    states = [trial.state.name for trial in study.get_trials()]
-    assert states == ["RUNNING", "FAIL", "COMPLETE"]
-    assert study.trials[2].params["lr"] == study.trials[1].params["lr"]
+    other = study.ask()
+    for name, dimension in SPACE.items():
+        suggest(other, name, dimension)
+    waits: list[float] = []
+
+    def end(seconds: float) -> None:
+        waits.append(seconds)
+        study.tell(other, 0.5)
+
+    monkeypatch.setattr(time, "sleep", end)
+    assert [trial.number for trial in search(wanted, jobs=1)] == [0, 1]
+    assert waits == [1]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +191,9 @@ def test_a_silent_trial_of_another_machine_is_tried_again(store: Path) -> None:
         ("momentum", {"low": 0.5, "high": 1.5}, r"search\.space\.momentum: 1\.5: input should be less than 1"),
         ("lr_decay", {"choices": [0.9, "fast"]}, r"search\.space\.lr_decay: 'fast': input should be a valid number"),
         ("schedule.shape", {"choices": ["none", "linear"]}, r"search\.space: schedule: decides every step's rate"),
-        ("input_size", {"low": 16, "high": 48, "whole": True}, r"input_size=16: images of 16 pixels are too small"),
+        ("input_size", {"low": 16, "high": 48, "whole": True}, r"search\.space: input_size=16: .* are too small"),
+        ("network.dropout", {"low": 0.0, "high": 1.5}, r"search\.space\.network\.dropout: 1\.5: input should be less"),
+        ("network.width", {"choices": [1, 2]}, r"search\.space\.network\.width"),
     ],
 )
 def test_a_space_that_leaves_what_the_system_takes_is_named(
@@ -173,8 +208,22 @@ def test_a_space_that_leaves_what_the_system_takes_is_named(
     assert not Path(".searches").exists()
 
 
+def test_parameters_that_do_not_go_together_are_a_pruned_trial(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each end is checked alone before the first trial; what they do together shows when it is drawn."""
+
+    def refuse(_system: str, changed: RunConfig) -> None:
+        if changed.lr != SHORT["lr"] and changed.batch_size != SHORT["batch_size"]:
+            raise UserError("not both")
+
+    monkeypatch.setattr(search_module, "check", refuse)
+    assert [trial.state for trial in search(plan(store, trials=2), jobs=1)] == [TrialState.PRUNED] * 2
+    assert re.search(r"^trial 0: search\.space: lr=.*, batch_size=.*: not both$", capsys.readouterr().err, re.MULTILINE)
+
+
 def test_a_storage_that_is_none_is_named() -> None:
-    with pytest.raises(UserError, match=r"--storage nowhere: .*allowed: journal:PATH, sqlite"):
+    with pytest.raises(UserError, match=r"--storage nowhere: .*allowed: sqlite"):
         open_storage("nowhere")
 
 
@@ -191,7 +240,7 @@ def test_a_search_from_params_to_the_command_that_trains_its_best_trial(params: 
     few = params.systems["lausanne_cnn1"] | {"epochs": 1, "batch_size": 20, "device": "cpu"}
     params = params.model_copy(update={"systems": params.systems | {"lausanne_cnn1": few}})
     lines = list(
-        search_system(params, "lausanne_cnn1", trials=2, jobs=1, sampler="random", storage="journal:trials.log")
+        search_system(params, "lausanne_cnn1", trials=2, jobs=1, sampler="random", storage="sqlite:///trials.db")
     )
     folder = Path("plots/search")
     assert {path.name for path in folder.iterdir()} == {
@@ -247,7 +296,7 @@ def test_a_system_is_searched_from_its_pretrained_weights(params: Params) -> Non
 def test_the_printed_line_is_valid_parameters(params: Params, system: str) -> None:
     """Put into params.yaml by DVC's own overrides, it is the best trial's run, whatever the block had before."""
     parameters = {"lr": 1.234e-05, "augment.rotation": 12.5, "network.dropout": 0.2, "nesterov": True, "ema": 0.9}
-    words = shlex.split(reproduce(system, TrialRow(3, "complete", 0.6, 2, parameters), params))
+    words = shlex.split(reproduce(system, parameters, params))
     assert words[:3] == ["dvc", "exp", "run"]
     apply_overrides(PARAMS, words[4::2])
     after = load_params()
@@ -257,5 +306,5 @@ def test_the_printed_line_is_valid_parameters(params: Params, system: str) -> No
 
 
 def test_the_line_of_a_system_that_runs_is_short(params: Params) -> None:
-    line = reproduce("tuwani", TrialRow(0, "complete", 0.6, 2, {"patience": 4, "momentum": 0.5}), params)
+    line = reproduce("tuwani", {"patience": 4, "momentum": 0.5}, params)
     assert line == "dvc exp run -S 'systems.tuwani.patience=4' -S '+systems.tuwani.momentum=0.5'"

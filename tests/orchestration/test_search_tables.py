@@ -4,10 +4,12 @@ import csv
 from pathlib import Path
 
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from fer.config.params import Dimension
-from fer.orchestration.search_figure import optimum, search_picture
-from fer.orchestration.search_tables import TrialRow, best_row, write_parallel, write_trials
+from fer.orchestration.search_figure import search_picture
+from fer.orchestration.search_tables import best_of, line_of, parallel_table, table_of, write_table
 
 SPACE = {
     "lr": Dimension(low=0.001, high=0.1, log=True),
@@ -16,14 +18,26 @@ SPACE = {
 }
 
 
-def trial(number: int, accuracy: float | None, state: str = "complete", rate: float = 0.01) -> TrialRow:
-    return TrialRow(number, state, accuracy, 5, {"lr": rate, "epochs": 15, "network.pooling": "fractional"})
+def trial(number: int, accuracy: float | None, state: str = "complete", rate: float = 0.01) -> FrozenTrial:
+    made = create_trial(
+        state=TrialState[state.upper()],
+        value=accuracy if state == "complete" else None,
+        params={"lr": rate, "epochs": 15, "network.pooling": "fractional"},
+        distributions={
+            "lr": FloatDistribution(0.001, 0.1, log=True),
+            "epochs": IntDistribution(10, 20),
+            "network.pooling": CategoricalDistribution(("max", "fractional")),
+        },
+        intermediate_values={} if accuracy is None else {5: accuracy},
+    )
+    made.number = number
+    return made
 
 
 TRIALS = [
-    trial(2, 0.9, "pruned", 0.001),
     trial(0, 0.5),
     trial(1, 0.7, rate=0.1),
+    trial(2, 0.9, "pruned", 0.001),
     trial(3, None, "running"),
     trial(4, 0.6),
 ]
@@ -35,41 +49,37 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_the_optimum_is_that_of_complete_trials(tmp_path: Path) -> None:
-    write_trials(tmp_path / "t.csv", TRIALS)
+    write_table(tmp_path / "t.csv", table_of(TRIALS))
     table = rows(tmp_path / "t.csv")
     assert [(row["trial"], row["best"]) for row in table] == [("0", "0.5"), ("1", "0.7"), ("2", "0.7"), ("4", "0.7")]
     assert (table[1]["lr"], table[2]["state"]) == ("0.1", "pruned")
-    best = best_row(TRIALS)
-    assert best is not None
-    assert best.number == 1
-    assert best_row([trial(0, 0.5), trial(1, 0.5)]) == trial(0, 0.5)
-    assert best_row(TRIALS[:1]) is None
+    assert best_of(TRIALS) is TRIALS[1]
+    first, second = trial(0, 0.5), trial(1, 0.5)
+    assert best_of([first, second]) is first
+    assert best_of(TRIALS[2:4]) is None
 
 
 def test_axes_go_from_the_lowest_to_the_highest(tmp_path: Path) -> None:
-    write_parallel(tmp_path / "p.csv", TRIALS, SPACE)
+    write_table(tmp_path / "p.csv", parallel_table(table_of(TRIALS), SPACE))
     places = {(row["trial"], row["axis"]): float(row["position"]) for row in rows(tmp_path / "p.csv")}
     assert places["0", "1 lr"] == pytest.approx(0.5)  # the middle of two decades
     assert (places["2", "1 lr"], places["1", "1 lr"]) == (0.0, 1.0)
     assert (places["0", "2 epochs"], places["0", "3 network.pooling"]) == (0.5, 1.0)
     assert [places[number, "4 accuracy"] for number in ("0", "1", "2", "4")] == pytest.approx([0, 0.5, 1, 0.25])
-
-
-def test_without_a_trial_there_is_no_table(tmp_path: Path) -> None:
-    write_trials(tmp_path / "t.csv", [])
-    assert not list(tmp_path.iterdir())
+    assert rows(tmp_path / "p.csv")[0] == {
+        "trial": "0", "state": "complete", "accuracy": "0.5", "axis": "1 lr", "value": "0.01", "position": "0.5",
+    }  # fmt: skip
+    assert set(parallel_table(table_of(TRIALS[:1]), SPACE)["position"]) == {0.5, 1.0}  # one accuracy: in the middle
 
 
 def test_a_line_says_what_a_person_wants_to_know() -> None:
-    assert trial(1, 0.7234).line == (
+    assert line_of(trial(1, 0.7234)) == (
         "trial 1: PublicTest 72.34% (complete, 5 epochs) lr 0.01, epochs 15, network.pooling fractional"
     )
 
 
-def test_the_picture_shows_the_optimum_and_has_the_same_bytes_each_time(tmp_path: Path) -> None:
-    numbers, highest = optimum(sorted(TRIALS, key=lambda row: row.number))
-    assert (numbers, highest) == ([0, 1, 2, 3, 4], [0.5, 0.7, 0.7, 0.7, 0.7])
+def test_the_picture_has_the_same_bytes_each_time(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
-        search_picture(TRIALS, SPACE, tmp_path / name)
+        search_picture(table_of(TRIALS), SPACE, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.png").stat().st_size > 10_000

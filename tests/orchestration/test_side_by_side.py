@@ -5,7 +5,9 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -19,7 +21,7 @@ from fer.models.classifier import load_classifier, predict
 from fer.models.networks import build, count_flops
 from fer.orchestration import side_by_side
 from fer.orchestration.jobs import run_job, seed_jobs
-from fer.orchestration.side_by_side import TrainingError, train_seeds
+from fer.orchestration.side_by_side import TrainingError, train_all, train_seeds, worker_count
 from fer.store import open_store, read_split
 from tests.runs import PARAMS, config, contents, jobs, toy_config
 
@@ -142,11 +144,70 @@ def test_a_changed_network_comes_back_with_the_weights(store: Path, tmp_path: Pa
 def test_workers_fit_the_cores(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def three(threads: int) -> int:
         seeds = jobs(store, tmp_path, seeds=(0, 1, 2), config=toy_config(threads=threads))
-        return side_by_side.worker_count(seeds, "auto")
+        return worker_count(seeds, "auto")
 
     monkeypatch.setattr(side_by_side, "usable_cores", lambda: 4)
     assert [three(1), three(2), three(8)] == [3, 2, 1]
-    assert side_by_side.worker_count(jobs(store, tmp_path, seeds=(0, 1, 2)), 2) == 2
+    assert worker_count(jobs(store, tmp_path, seeds=(0, 1, 2)), 2) == 2
+
+
+def test_a_seed_that_diverges_ends_the_others(store: Path, tmp_path: Path) -> None:
+    (long,) = jobs(store, tmp_path / "out", seeds=(0,), config=toy_config(epochs=100_000))
+    (diverges,) = jobs(store, tmp_path / "out", seeds=(1,), config=toy_config(lr=1e30))
+
+    def stopped(*message: object) -> None:
+        if message[-1]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(long, stopped)
+    with pytest.raises(UserError, match=r"^cs231n seed 1: epoch 1: the loss is not finite"):
+        train_seeds([long, diverges], workers=2)
+    assert len(list((tmp_path / ".checkpoints").glob("*.pt"))) == 1
+
+
+def test_gpus_take_a_run_each(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "pick_device", lambda _: torch.device("cuda"))
+    seeds = jobs(store, tmp_path, seeds=(0, 1, 2))
+    workers: int | str
+    for gpus, workers, expected in ((4, "auto", 3), (2, "auto", 2), (4, 2, 2), (2, 8, 2)):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda gpus=gpus: gpus)
+        assert worker_count(seeds, workers) == expected
+
+
+def test_elsewhere_one_run_has_the_device(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "pick_device", lambda _: torch.device("mps"))
+    assert worker_count(jobs(store, tmp_path), 2) == 1
+
+
+def test_no_two_runs_share_a_gpu(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads stand for the worker processes: each has its own current GPU, as a process has."""
+    worker = threading.local()
+    used: list[int] = []
+    busy: set[int] = set()
+
+    def run(_job: object, _report: object) -> None:
+        assert worker.gpu not in busy
+        busy.add(worker.gpu)
+        used.append(worker.gpu)
+        deadline = time.monotonic() + 5
+        while len(used) < 3 and time.monotonic() < deadline:  # the first three run at once
+            time.sleep(0.01)
+        busy.remove(worker.gpu)
+
+    monkeypatch.setattr(side_by_side, "pick_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda gpu: setattr(worker, "gpu", gpu))
+
+    def pool(count: int, *, mp_context: object, **own: Any) -> ThreadPoolExecutor:  # noqa: ARG001
+        return ThreadPoolExecutor(count, **own)
+
+    monkeypatch.setattr(side_by_side, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(side_by_side, "run_job", run)
+    train_all(seeds := jobs(store, tmp_path, seeds=tuple(range(8))), worker_count(seeds, "auto"))
+    assert len(used) == 8
+    assert set(used[:3]) == {0, 1, 2}
+    assert set(used) == {0, 1, 2}
 
 
 def test_a_job_for_each_of_a_systems_seeds(store: Path, tmp_path: Path) -> None:

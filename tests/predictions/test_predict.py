@@ -9,7 +9,7 @@ import torch
 
 from fer.config.params import PARAMS, load_params
 from fer.config.run import RunConfig
-from fer.constants import Split
+from fer.constants import IMAGE_SIZE, Split
 from fer.data.near_duplicates import NearDuplicate, write_near_duplicates
 from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation, load_classifier, save_classifier
@@ -42,7 +42,7 @@ def write_store(path: Path) -> None:
 def write_seed(folder: Path, seed: int, *, broken: bool = False) -> None:
     config = small()
     torch.manual_seed(seed)
-    classifier = Classifier(Normalisation(120.0, 60.0), build(config.network, config.side), tta=config.tta)
+    classifier = Classifier(Normalisation(120.0, 60.0), build(config.network, IMAGE_SIZE), tta=config.tta)
     state = classifier.state_dict()
     if broken:
         state = {name: torch.full_like(tensor, torch.nan) for name, tensor in state.items()}

@@ -12,7 +12,8 @@ from fer.evaluation.ablation import measure_effect
 from fer.evaluation.agreement import Annotations, label_noise, measure_against, summarise
 from fer.evaluation.ensemble import Places, write_ensemble
 from fer.files import write_json, write_text
-from fer.predictions.format import Predictions, read_seeds, write_predictions
+from fer.predictions.format import read_seeds, write_predictions
+from tests.evaluation.test_metrics import both
 
 ROOT = Path(__file__).parents[2]
 INJECTED = "a<script>alert(1)<"  # a system's name, and so a folder's
@@ -21,21 +22,6 @@ NAMES = (INJECTED, "cs231n")
 SKILLS = {INJECTED: (0.5,), "cs231n": (2.0, 2.5), "wider": (2.2, 2.6)}
 HISTORY = "".join(f"{epoch},0.1,{2 - epoch / 10},0.{epoch},{2 - epoch / 20},0.{epoch}\n" for epoch in range(1, 10))
 SHARE = {"mean": 0.6, "low": 0.55, "high": 0.7, "faces": 7}
-
-
-def predictions(
-    faces: int = 200, seed: int = 0, *, skill: float = 1.0, leaked: int = 20, near: int = 30
-) -> Predictions:
-    """Return random logits that lean towards the label by `skill`."""
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(0, 7, faces).astype(np.uint8)
-    logits = generator.normal(size=(faces, 7)).astype(np.float32)
-    logits[np.arange(faces), labels] += skill
-    return Predictions(logits, labels, np.arange(faces), np.arange(faces) < leaked, np.arange(faces) < near)
-
-
-def both(skill: float) -> dict[Split, Predictions]:
-    return {Split.public_test: predictions(seed=1, skill=skill), Split.private_test: predictions(seed=2, skill=skill)}
 
 
 def provenance(system: str, seed: int, **changes: Any) -> dict[str, Any]:
@@ -49,7 +35,7 @@ def provenance(system: str, seed: int, **changes: Any) -> dict[str, Any]:
 
 
 def write_seed(folder: Path, seed: int, skill: float) -> None:
-    write_predictions(folder / f"{seed}.safetensors", both(skill), provenance(folder.name, seed))
+    write_predictions(folder / f"{seed}.safetensors", both(skill=skill), provenance(folder.name, seed))
     header = "epoch,lr,train_loss,train_accuracy,validation_loss,validation_accuracy\n"
     write_text(folder / f"{seed}.csv", header + HISTORY)
 
@@ -73,7 +59,7 @@ def audit(**changes: Any) -> dict[str, Any]:
 
 def agreement() -> dict[str, Any]:
     """Return metrics/agreement.json: nine annotators of ten give the label."""
-    answers = both(1.0)
+    answers = both(skill=1.0)
     votes = {}
     for split, of in answers.items():
         counts = np.zeros((len(of.labels), 10), np.uint8)
@@ -83,7 +69,7 @@ def agreement() -> dict[str, Any]:
     return {
         "labels": {split.value: label_noise(of) for split, of in votes.items()},
         "systems": {
-            name: summarise([measure_against(both(skill)[Split.private_test], private) for skill in SKILLS[name]])
+            name: summarise([measure_against(both(skill=skill)[Split.private_test], private) for skill in SKILLS[name]])
             for name in NAMES
         },
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fer.report.material import Material
 from fer.report.model_card import confusions, leaked, model_card
 from fer.report.text import paragraph
 from tests.report.folder import audit
@@ -16,8 +17,12 @@ def summary(docs: Path) -> Any:
     return json.loads((docs / "results.json").read_text())
 
 
+def card(summary: Any, **changes: Any) -> str:
+    return model_card(Material({}, summary, audit(**changes), {}, {}, {}))
+
+
 def test_what_it_must_say(summary: Any) -> None:
-    text = " ".join(model_card(summary | {"label_noise": None}, audit()).split())
+    text = " ".join(card(summary | {"label_noise": None}).split())
     assert "article 5(1)(f)" in text
     assert "400 of PrivateTest's faces (11.1 %)" in text
     assert "Neutral has 106 faces of Training, anger 100." in text
@@ -28,13 +33,24 @@ def test_what_it_must_say(summary: Any) -> None:
 
 def test_its_numbers_are_the_summarys(summary: Any) -> None:
     entry = summary["systems"]["cs231n"]
-    card = model_card(summary, audit())
-    row = next(line for line in card.splitlines() if line.startswith("| cs231n | random |"))
+    text = card(summary)
+    row = next(line for line in text.splitlines() if line.startswith("| cs231n | random |"))
     private = entry["PrivateTest"]
     assert f"| {100 * private['accuracy']:.1f} ± {100 * private['accuracy_std']:.1f} |" in row
     assert f"| {100 * private['accuracy_low']:.1f} to {100 * private['accuracy_high']:.1f} |" in row
-    assert f"| {entry['calibration']['temperature']:.2f} |" in card
-    assert " ".join(confusions(entry).split()) in " ".join(card.split())
+    assert f"| {entry['calibration']['temperature']:.2f} |" in text
+    assert " ".join(confusions(entry).split()) in " ".join(text.split())
+
+
+def test_every_system_has_its_classes_whatever_the_data(summary: Any) -> None:
+    for entry in summary["systems"].values():
+        entry["reported"] = None
+    table = card(summary, rows=1200).split("Per class")[1].split("##")[0]
+    assert [line.split(" | ")[0] for line in table.splitlines()[4:-1]] == [
+        "| a<script>alert(1)<",
+        "| cs231n",
+        "| ensemble",
+    ]
 
 
 def test_failures_in_words() -> None:
@@ -56,7 +72,7 @@ def test_failures_in_words() -> None:
 def test_label_noise_stands_there_with_votes(summary: Any, faces: int, words: str) -> None:
     levels = {"10": {"faces": faces, "agreement": 0.9 if faces else None}}
     noise = {"agreement": 0.633, "one_annotator": 0.556, "ceiling": 0.786, "by_votes": levels}
-    text = " ".join(model_card(summary | {"label_noise": {"PrivateTest": noise}}, audit()).split())
+    text = " ".join(card(summary | {"label_noise": {"PrivateTest": noise}}).split())
     assert f"the label is the majority's answer for {words}" in text
 
 

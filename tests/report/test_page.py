@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from fer.report.html import explanations, svg
+from fer.report.html import explanations
 from fer.report.html import page as page_module
-from fer.report.html.section import Section
+from fer.report.html.elements import Section, html
 from fer.report.material import Material
 from tests.report.conftest import report
 
-SECTIONS = (
+SECTIONS = [
     "results",
     "maps",
     "confusion",
@@ -24,7 +24,7 @@ SECTIONS = (
     "ablation",
     "data",
     "origin",
-)
+]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_the_ablations_mark_is_no_printed_number(text: str) -> None:
 def test_a_cell_tells_its_faces() -> None:
     counts = [[0] * 7 for _ in range(7)]
     counts[0][4], counts[0][0] = 3, 1
-    assert "anger named sad: 3 of 4 faces, 75.0 %" in svg.matrix("a", counts)
+    assert "anger named sad: 3 of 4 faces, 75.0 %" in html.matrix("a", counts)
 
 
 @pytest.mark.parametrize(

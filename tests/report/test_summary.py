@@ -7,14 +7,15 @@ import pytest
 from fer.constants import Split
 from fer.report.summary import describe, summarise, verdict
 from fer.report.systems import System
-from tests.report.folder import both, provenance
+from tests.evaluation.test_metrics import both
+from tests.report.folder import provenance
 
 SETTINGS: Any = {"not_run": {}, "printed": True, "agreement": {}, "pairs": [], "resamples": 100, "bootstrap_seed": 0}
 
 
 def system(*skills: float, **changes: Any) -> System:
     """Return a run a skill, all on the same faces."""
-    seeds = {seed: both(skill) for seed, skill in enumerate(skills)}
+    seeds = {seed: both(skill=skill) for seed, skill in enumerate(skills)}
     return System(seeds, {seed: provenance("toy", seed, **changes) for seed in seeds}, [])
 
 
@@ -26,7 +27,7 @@ def summary() -> dict[str, Any]:
 
 def test_means_and_deviations_over_seeds(summary: dict[str, Any]) -> None:
     entry = summary["systems"]["tuwani"]
-    runs = [both(skill)[Split.private_test] for skill in (2.0, 2.5)]
+    runs = [both(skill=skill)[Split.private_test] for skill in (2.0, 2.5)]
     accuracies = [float((run.predicted == run.labels).mean()) for run in runs]
     assert entry["PrivateTest"]["accuracy"] == pytest.approx(sum(accuracies) / 2)
     assert entry["PrivateTest"]["accuracy_std"] == pytest.approx(abs(accuracies[0] - accuracies[1]) / 2**0.5)
@@ -39,8 +40,7 @@ def test_verdicts(summary: dict[str, Any]) -> None:
     assert systems["weak"]["verdict"] == "no printed number"
     assert systems["le_deep"]["verdict"] == "not run"
     assert systems["le_deep"]["not_run"] == "needs a GPU"
-    below = {"reported": {"accuracy": 0.6, "split": "PublicTest"}, "PublicTest": {"accuracy": 0.5}}
-    assert verdict(below) == "not reached"
+    assert verdict({"PublicTest": {"accuracy": 0.5}}, {"accuracy": 0.6, "split": "PublicTest"}) == "not reached"
 
 
 def test_beside_other_data_nothing_is_printed() -> None:

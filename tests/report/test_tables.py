@@ -13,15 +13,14 @@ from fer.constants import EMOTION_NAMES
 from fer.errors import UserError
 from fer.files import write_json
 from fer.report.tables import (
-    RESULT_COLUMNS,
     class_rows,
     markdown,
-    not_run_table,
+    not_run_rows,
     print_results,
     printed_class_rows,
-    result_columns,
     result_rows,
     sentence,
+    table,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +48,7 @@ def test_sentences_put_the_better_one_first() -> None:
 
 
 def test_the_table_says_what_the_summary_holds(summary: Any) -> None:
-    rows = {row[0]: dict(zip(RESULT_COLUMNS, row, strict=True)) for row in result_rows(summary)}
+    rows = {row["system"]: row for row in result_rows(summary)}
     accuracy = summary["systems"]["cs231n"]["PrivateTest"]
     row = rows["cs231n"]
     assert row["PrivateTest"] == f"{100 * accuracy['accuracy']:.1f} ± {100 * accuracy['accuracy_std']:.1f}"
@@ -57,28 +56,27 @@ def test_the_table_says_what_the_summary_holds(summary: Any) -> None:
     assert (row["parameters"], row["MFLOP"], row["seeds"], row["verdict"]) == ("1,234,567", "47", "2", "reached")
     assert rows["ensemble"]["seeds"] == "1"
     assert "le_deep" not in rows
-    assert ["le_deep", "001", "65.55 (public)", "needs a GPU"] in not_run_table(summary)[1]
+    assert ["le_deep", "001", "65.55 (public)", "needs a GPU"] in [[*row.values()] for row in not_run_rows(summary)]
 
 
 def test_people_and_reports_stand_beside_fer2013_alone(summary: Any) -> None:
-    assert [row[0] for row in class_rows(summary)][:2] == ["people", "a<script>alert(1)<"]
+    assert [row["system"] for row in class_rows(summary)][:2] == ["people", "a<script>alert(1)<"]
     assert {len(row) for row in class_rows(summary)} == {9}
     for entry in summary["systems"].values():
         entry["reported"] = None
-    assert class_rows(summary)[0][0] != "people"
-    assert not {"report", "printed", "verdict"} & set(result_columns(summary))
-    assert {len(row) for row in result_rows(summary)} == {len(result_columns(summary))}
+    assert class_rows(summary)[0]["system"] != "people"
+    assert not {"report", "printed", "verdict"} & set(result_rows(summary)[0])
 
 
 def test_printed_class_figures_stand_beside_ours(summary: Any) -> None:
     """Of precision, recall and F1 the recall is shown; a system that is not run has no figure of its own."""
-    rows = {row[0]: row for row in printed_class_rows(summary)}
-    assert rows["le_deep"][:3] == ("le_deep", "public", "51.24 / –")
+    rows = {row["system"]: row for row in printed_class_rows(summary)}
+    assert (rows["le_deep"]["split"], rows["le_deep"]["anger"]) == ("public", "51.24 / –")
     systems = summary["systems"]
     systems["cs231n"]["reported"] |= {"class_scores": {name: {"recall": 0.5} for name in EMOTION_NAMES}}
     ours = systems["cs231n"]["PublicTest"]["class_accuracy"]
-    shown = {row[0]: row for row in printed_class_rows(summary)}["cs231n"]
-    assert shown[2:] == tuple(f"50 / {100 * ours[name]:.1f}" for name in EMOTION_NAMES)
+    shown = {row["system"]: row for row in printed_class_rows(summary)}["cs231n"]
+    assert [*shown.values()][2:] == [f"50 / {100 * ours[name]:.1f}" for name in EMOTION_NAMES]
 
 
 def test_the_terminals_table_fits_80_columns(summary: Any, tmp_path: Path) -> None:
@@ -102,4 +100,5 @@ def test_without_results_it_says_what_writes_them(tmp_path: Path) -> None:
 
 def test_markdown() -> None:
     assert markdown(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
-    assert markdown(("a", "b"), [], words=("b",)) == "| a | b |\n| --- | --- |"
+    assert table([{"a": "1", "b": "2"}]) == markdown(("a", "b"), [("1", "2")])
+    assert table([{"a": "1", "b": "2"}], words=True) == "| a | b |\n| --- | --- |\n| 1 | 2 |"

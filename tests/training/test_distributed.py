@@ -15,14 +15,20 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from fer.constants import Split
+from fer.errors import UserError
 from fer.models.classifier import load_classifier
 from fer.orchestration.side_by_side import train_seeds
-from fer.training.distributed import GroupBatchNorm, gathered, with_common_statistics
+from fer.training.batches import batch_count, training_batches
+from fer.training.distributed import TIMEOUT, gathered, joined, with_common_statistics
 from tests.runs import contents, jobs, toy_config
-from tests.training.test_loop import toy_network
+from tests.training.test_loop import toy_faces, toy_network
 
 ROOT = Path(__file__).parent.parent.parent
+# Without batch normalisation, which needs GPUs here.
+SHORT = {"epochs": 2, "optimizer": "sgd", "lr": 0.001, "network": {"batch_norm": False}}
 ALL = {"mixup": 0.4, "sam": 0.05, "ema": 0.9, "label_smoothing": 0.1, "class_weights": "balanced"}
 
 
@@ -53,7 +59,7 @@ def assert_same_run(one: Path, other: Path) -> None:
 
 
 def compare(store: Path, folder: Path, **changes: Any) -> None:
-    settings: dict[str, Any] = {"epochs": 2, "optimizer": "sgd", "lr": 0.001} | changes
+    settings: dict[str, Any] = SHORT | changes
     train_seeds(jobs(store, folder / "one", seeds=(0,), config=toy_config(**settings)), workers=1)
     process = torchrun(store, folder / "two", settings)
     _, errors = process.communicate(timeout=900)
@@ -74,7 +80,7 @@ def test_every_option_is_the_same_in_two_processes(store: Path, tmp_path: Path) 
 
 @pytest.mark.full
 def test_a_killed_process_is_a_clear_error_and_the_next_run_goes_on(store: Path, tmp_path: Path) -> None:
-    settings = {"epochs": 30, "optimizer": "sgd", "lr": 0.001}
+    settings = SHORT | {"epochs": 30}
     process = torchrun(store, tmp_path / "cut", settings)
     while not list((tmp_path / ".checkpoints").glob("*.pt")):
         assert process.poll() is None
@@ -113,27 +119,44 @@ def group_of_one(tmp_path: Path) -> Iterator[None]:
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("momentum", [0.1, None])
 @pytest.mark.usefixtures("group_of_one")
-def test_batch_norm_of_a_group_is_torchs(momentum: float | None) -> None:
-    torch.manual_seed(0)
-    inputs = torch.randn(6, 5, 4, 4) * 3 + 1
-    norm = nn.BatchNorm2d(5, momentum=momentum)
-    nn.init.normal_(norm.weight)
-    nn.init.normal_(norm.bias)
-    ours = with_common_statistics(nn.Sequential(nn.BatchNorm2d(5, momentum=momentum)))
-    ours.load_state_dict({f"0.{name}": tensor for name, tensor in norm.state_dict().items()})
-    assert isinstance(ours[0], GroupBatchNorm)  # type: ignore[index]
-    results = []
-    for network in (norm, ours):
-        seen = inputs.clone().requires_grad_()
-        for _ in range(2):
-            out = network(seen)
-        (out**3).sum().backward()
-        results.append([out, seen.grad, *(parameter.grad for parameter in network.parameters()), *network.buffers()])
-        results[-1].append(network.eval()(inputs))
-    for plain, together in zip(*results, strict=True):
-        torch.testing.assert_close(together, plain, rtol=1e-4, atol=1e-4)
+def test_batch_norm_over_processes_is_torchs_and_needs_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"train\.launcher: batch normalisation over several processes needs GPUs"):
+        with_common_statistics(toy_network())
+    monkeypatch.setattr(dist, "get_backend", lambda: "nccl")
+    network = with_common_statistics(toy_network())
+    assert [type(module) for module in network.modules() if isinstance(module, _BatchNorm)] == [nn.SyncBatchNorm]
+
+
+def test_a_gpu_process_joins_with_its_device_and_time_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    joins: list[dict[str, Any]] = []
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, **more: joins.append({"backend": backend} | more))
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: None)
+    monkeypatch.setattr("fer.training.distributed.pick_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda _: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    for device in ("cuda", "cpu"):
+        with joined(device):
+            pass
+    waits = {"timeout": TIMEOUT}
+    assert joins == [
+        {"backend": "nccl", "device_id": torch.device("cuda:3")} | waits,
+        {"backend": "gloo", "device_id": None} | waits,
+    ]
+
+
+@pytest.mark.parametrize(("faces", "processes"), [(28_709, 16), (28_709, 1), (28_709, 9), (100, 16), (51, 2), (3, 1)])
+def test_no_process_ever_gets_an_empty_shard(faces: int, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """28,709 faces in batches of 50 leave 9: on 16 processes some would get none."""
+    monkeypatch.setattr("fer.training.batches.size", lambda: processes)
+    batches = training_batches(toy_faces(Split.training, faces, 0), toy_config(batch_size=50), seed=0, epoch=0)
+    drawn = [len(batch.labels) for batch in batches]
+    shards = [len(shard) for count in drawn for shard in torch.empty(count).tensor_split(processes)]
+    assert min(shards) > 0
+    assert faces - sum(drawn) < max(2, processes)
+    assert len(drawn) == batch_count(faces, 50)
 
 
 @pytest.mark.usefixtures("group_of_one")
@@ -146,6 +169,6 @@ def test_gathered_logits_keep_their_gradient() -> None:
 def test_alone_everything_is_as_it_was() -> None:
     network = toy_network()
     assert with_common_statistics(network) is network
-    assert not any(isinstance(module, GroupBatchNorm) for module in network.modules())
+    assert not any(isinstance(module, nn.SyncBatchNorm) for module in network.modules())
     logits = torch.randn(3, 7)
     assert gathered(logits, 3) is logits

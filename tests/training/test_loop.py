@@ -63,7 +63,7 @@ def run(folder: Path, *, stop_after: int | None = None, **changes: Any) -> tuple
         config=toy_config(**changes),
         seed=3,
         precision=torch.float32,
-        checkpoint=Checkpoint(folder / "run.pt"),
+        checkpoint=Checkpoint(folder / "run.pt", every=0),
         progress=progress,
     )
     return result, network
@@ -130,7 +130,7 @@ def test_the_ema_is_what_is_validated_and_kept(tmp_path: Path) -> None:
             optimizer.zero_grad()
             F.cross_entropy(plain(batch.images), batch.labels).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            ema.update(plain)
+            ema.update()
             updates += 1
         accuracy = validate(ema.network, toy_faces(Split.public_test, 50, 2), torch.float32)[1]
         assert result.history[number].validation_accuracy == accuracy

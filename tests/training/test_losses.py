@@ -11,8 +11,8 @@ from fer.constants import Split
 from fer.training.batches import Batch, training_batches
 from fer.training.losses import (
     CrossEntropy,
+    Distillation,
     Mixed,
-    SelfDistillation,
     balanced_weights,
     cross_entropy,
     teacher_logits,
@@ -73,7 +73,7 @@ def test_distillation_weighs_the_labels_alone() -> None:
     logits = torch.randn(2, 7, generator=torch.Generator().manual_seed(4))
     heavy = CrossEntropy(torch.tensor([9.0, 1, 1, 1, 1, 1, 1]))
     teacher = torch.stack([logits, logits])  # the student agrees: the divergence is 0
-    loss = SelfDistillation(teacher, alpha=0.8, temperature=1.0, label_loss=heavy)
+    loss = Distillation(teacher, alpha=0.8, temperature=1.0, label_loss=heavy)
     labelled = batch([0, 1])
     torch.testing.assert_close(loss(logits, labelled), 0.8 * heavy(logits, labelled))
 
@@ -88,21 +88,31 @@ def test_self_distillation_is_report_000s_equation_1() -> None:
     own = torch.softmax(student / temperature, 1).numpy()
     divergence = (soft * (np.log(soft) - np.log(own))).sum(axis=1).mean()
     expected = 0.8 * F.cross_entropy(student, torch.tensor(labels)).item() + 0.2 * temperature**2 * divergence
-    loss = SelfDistillation(teacher, alpha=0.8, temperature=temperature)
+    loss = Distillation(teacher, alpha=0.8, temperature=temperature)
     assert loss(student, batch(labels)).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_student_that_says_what_its_teacher_says_pays_for_the_labels_alone() -> None:
     logits = torch.randn(3, 7, generator=torch.Generator().manual_seed(1))
-    loss = SelfDistillation(torch.stack([logits, logits]), alpha=0.0, temperature=1.0)
+    loss = Distillation(torch.stack([logits, logits]), alpha=0.0, temperature=1.0)
     assert loss(logits, batch([0, 1, 2])).item() == pytest.approx(0.0, abs=1e-6)
 
 
 def test_cached_logits_are_what_the_teacher_says_of_each_batch() -> None:
     faces = toy_faces(Split.training, 50, 4)
     teacher = toy_network().eval()
-    cached = teacher_logits(teacher, faces, torch.float32)
+    cached = teacher_logits([teacher], faces, torch.float32)
     for drawn in training_batches(faces, toy_config(batch_size=16), seed=5, epoch=0):
         torch.testing.assert_close(
             cached[drawn.mirrored.long(), drawn.index], teacher(drawn.images), rtol=1e-5, atol=1e-5
         )
+
+
+def test_several_teachers_say_the_mean_of_their_probabilities() -> None:
+    faces = toy_faces(Split.training, 30, 4)
+    first, second = toy_network().eval(), toy_network().eval()
+    torch.nn.init.normal_(second.network[-1].weight, generator=torch.Generator().manual_seed(1))  # type: ignore[index]
+    said = teacher_logits([first, second], faces, torch.float32)
+    for images, logits in zip((faces.images, faces.images.flip(-1)), said, strict=True):
+        mean = (first(images).softmax(1) + second(images).softmax(1)) / 2
+        torch.testing.assert_close(logits.softmax(1), mean)

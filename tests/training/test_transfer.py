@@ -18,7 +18,7 @@ from fer.orchestration.jobs import Job, run_job
 from fer.store import open_store
 from fer.training import transfer
 from fer.training.run import new_classifier, read_faces
-from fer.training.transfer import feature_sets, unfreeze
+from fer.training.transfer import feature_sets, features_once, unfreeze
 from tests.runs import config, jobs, silent, toy_config
 
 
@@ -61,7 +61,7 @@ def test_features_once_are_training_the_head_in_every_epoch(
 ) -> None:
     """The same run with the whole network in each step, its backbone frozen."""
     run_job(job(store, tmp_path / "once", weights), silent)
-    monkeypatch.setattr(RunConfig, "features_once", property(lambda _: False))
+    monkeypatch.setattr("fer.training.run.features_once", lambda _: False)
     run_job(job(store, tmp_path / "each", weights), silent)
     first, second = (load_classifier(tmp_path / name / "0.safetensors")[0] for name in ("once", "each"))
     for name, tensor in first.state_dict().items():
@@ -205,3 +205,20 @@ def test_a_mirrored_faces_features_are_its_own(store: Path, weights: Path) -> No
         rtol=1e-4, atol=1e-5,
     )  # fmt: skip
     assert of_validation.views.shape[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "once"),
+    [
+        ({}, False),
+        ({"transfer.trainable_stages": 0}, True),
+        ({"transfer.trainable_stages": 1}, False),
+        ({"transfer.trainable_stages": 0, "augment.flip": False}, True),
+        ({"transfer.trainable_stages": 0, "augment.rotation": 5.0}, False),
+        ({"transfer.trainable_stages": 0, "augment.crop": 44}, False),
+        ({"transfer.trainable_stages": 0, "mixup": 0.2}, False),
+        ({"transfer.trainable_stages": 0, "transfer.unfreeze_every": 2}, False),
+    ],
+)
+def test_features_are_computed_once_where_nothing_changes_them(changes: dict[str, Any], once: bool) -> None:
+    assert features_once(config("cs231n").changed(changes)) is once

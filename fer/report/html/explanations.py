@@ -9,9 +9,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from fer.constants import EMOTION_NAMES
-from fer.report.html import svg
-from fer.report.html.elements import bullets, cards, paragraph, picture, table
-from fer.report.html.section import Section
+from fer.report.html.elements import Line, Section, chart, html, paragraph, picture
 from fer.report.material import Material
 
 COLOURS = "inferno"
@@ -28,7 +26,7 @@ def explanations(material: Material) -> Section | None:
             name, found["seed"], found["faces"]
         )
         body += mean_maps(found["mean_maps"])
-        body += bullets(claims(found))
+        body += html.bullets(claims(found))
         body += Markup("<h4>Are the maps faithful?</h4>") + faithfulness(found)
     intro = paragraph(
         "Where the answer for the labelled emotion comes from, over each emotion's first faces, right or wrong. "
@@ -38,16 +36,12 @@ def explanations(material: Material) -> Section | None:
 
 
 def mean_maps(maps: Mapping[str, Mapping[str, str]]) -> Markup:
-    """Return a grid: a row a method, a column an emotion, a line between upper and lower half."""
-    head = svg.join([Markup("<span>{}</span>").format(name) for name in ("", *EMOTION_NAMES)])
-    rows = [
-        Markup("<span>{}</span>").format(title)
-        + svg.join(
-            [Markup('<i class="half">{}</i>').format(tile(maps[name][of], f"{title}, {of}")) for of in EMOTION_NAMES]
-        )
+    """Return a grid of each method's map of each emotion."""
+    rows = {
+        title: [tile(maps[name][emotion], f"{title}, {emotion}") for emotion in EMOTION_NAMES]
         for name, title in METHODS.items()
-    ]
-    return Markup('<div class="scroll" tabindex="0"><div class="maps">{}{}</div></div>').format(head, svg.join(rows))
+    }
+    return Markup(html.mean_maps(rows))
 
 
 def tile(encoded: str, words: str) -> Markup:
@@ -98,11 +92,11 @@ def faithfulness(found: Mapping[str, Any]) -> Markup:
     scores = found["faithfulness"]
     rows = [(LINES[name], *(interval(scores[name][kind]) for kind in ("deletion", "insertion"))) for name in LINES]
     charts = [
-        svg.chart(
+        chart(
             f"{kind}: {good} is better",
-            [svg.Line(title, CSS[name], curve(found["curves"][kind][name])) for name, title in LINES.items()],
+            [Line(title, CSS[name], curve(found["curves"][kind][name])) for name, title in LINES.items()],
             x_label="pixels",
-            per_cent=(True, True),
+            shares=(True, True),
         )
         for kind, good in (("deletion", "lower"), ("insertion", "higher"))
     ]
@@ -111,13 +105,9 @@ def faithfulness(found: Mapping[str, Any]) -> Markup:
         "table has the area under the curve of the label's probability, per cent. A map that is worth something beats "
         "the random ones: a smooth map the blots, a fine one the pixels."
     )
-    keys = svg.legend({CSS[name]: title for name, title in LINES.items()})
-    return (
-        words
-        + table(("method", "deletion, lower is better", "insertion, higher is better"), rows)
-        + keys
-        + cards(charts)
-    )
+    header = ("method", "deletion, lower is better", "insertion, higher is better")
+    keys = html.legend({CSS[name]: title for name, title in LINES.items()})
+    return Markup().join([words, html.table(header, rows), keys, html.cards(charts)])
 
 
 def curve(values: list[float]) -> list[tuple[float, float]]:

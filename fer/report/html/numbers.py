@@ -7,20 +7,19 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from fer.constants import EMOTION_NAMES, Split
 from fer.evaluation.agreement import LEVELS
 from fer.evaluation.calibration import Reliability, pooled_reliability
 from fer.evaluation.metrics import TEST_SETS, confusion
-from fer.evaluation.plots_data import EpochScore
+from fer.evaluation.plots_data import EpochScore, mean_curve
 from fer.report.figures import LEAK_NAMES, SET_NAMES
-from fer.report.html import svg
-from fer.report.html.elements import bullets, cards, paragraph, table
-from fer.report.html.section import Section
+from fer.report.html.elements import QUARTERS, Line, Section, chart, html, paragraph
 from fer.report.material import Material
-from fer.report.results import ABLATION_HEADER, ablation_row, by_worth, change
-from fer.report.systems import ENSEMBLE
-from fer.report.tables import measured, not_run_table, result_columns, result_rows, sentences_of
+from fer.report.results import ablation_base, ablation_row, by_worth, change
+from fer.report.systems import ENSEMBLE, System
+from fer.report.tables import measured, not_run_rows, result_rows, sentences_of
 
 SET_CLASSES = dict(zip(TEST_SETS, "eabc", strict=True))  # the colours of accuracy.png
 ACCURACY = ("accuracy", "accuracy_low", "accuracy_high")
@@ -30,29 +29,28 @@ def results(material: Material) -> Section:
     """Return what was printed and ours on every test set, with the intervals as small bars."""
     entries = measured(material.summary)
     low, high = span(entries.values())
-    strips = [svg.dots(dots_of(entry), printed_of(entry), low, high) for entry in entries.values()]
-    columns = result_columns(material.summary)
-    rows = [(row[0], strip, *row[1:]) for row, strip in zip(result_rows(material.summary), strips, strict=True)]
+    strips = [html.dots(dots_of(entry), low, high, printed_of(entry)) for entry in entries.values()]
+    found = result_rows(material.summary)
+    columns = [*found[0]]
+    rows = [(name, strip, *cells) for (name, *cells), strip in zip(map(dict.values, found), strips, strict=True)]
     marks = {SET_CLASSES[test_set]: title for test_set, title in SET_NAMES.items()}
-    body = svg.legend(marks | ({"cross": "printed"} if "printed" in columns else {}))
-    body += table((columns[0], f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *columns[1:]), rows)
+    body = html.legend(marks | ({"cross": "printed"} if "printed" in columns else {}))
+    body += html.table((columns[0], f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *columns[1:]), rows)
     body += paragraph(
         "Accuracy in per cent, mean ± standard deviation over seeds. <em>Leak-free</em> leaves out the PrivateTest "
         "faces whose pixels also stand in Training. Intervals are bootstrap intervals over faces."
     )
     if sentences := sentences_of(material.summary):
-        body += Markup("<h3>One against another</h3>") + bullets(sentences)
-    if waiting := [f"{row[0]}: {row[-1]}" for row in not_run_table(material.summary)[1]]:
+        body += Markup("<h3>One against another</h3>") + html.bullets(sentences)
+    if not_run := [f"{row['system']}: {row['why not']}" for row in not_run_rows(material.summary)]:
         body += Markup("<details><summary>Not run: {} systems</summary>{}</details>").format(
-            len(waiting), bullets(waiting)
+            len(not_run), html.bullets(not_run)
         )
     return Section("results", "Results", body)
 
 
-def dots_of(entry: Mapping[str, Any]) -> list[svg.Dot]:
-    return [
-        svg.Dot(title, SET_CLASSES[name], *(entry[name][key] for key in ACCURACY)) for name, title in SET_NAMES.items()
-    ]
+def dots_of(entry: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return [(title, SET_CLASSES[name], *(entry[name][key] for key in ACCURACY)) for name, title in SET_NAMES.items()]
 
 
 def printed_of(entry: Mapping[str, Any]) -> float | None:
@@ -88,9 +86,9 @@ def audit(material: Material) -> Section:
         ]
         for split, of_split in counts.items()
     }
-    body = bullets(lines) + Markup("<h3>Emotions in each split, share of its faces</h3>")
-    body += svg.legend(dict(zip("abc", shares, strict=True)))
-    body += Markup('<div class="scroll" tabindex="0">{}</div>').format(svg.groups(shares, notes))
+    body = html.bullets(lines) + Markup("<h3>Emotions in each split, share of its faces</h3>")
+    body += html.legend(dict(zip("abc", shares, strict=True)))
+    body += Markup('<div class="scroll" tabindex="0">{}</div>').format(html.groups(shares, notes))
     return Section("data", "The data and its audit", body)
 
 
@@ -104,45 +102,38 @@ def curves(material: Material) -> Section | None:
     ]
     if not charts:
         return None
-    return Section("curves", "Learning curves", svg.legend({"a": "Training", "b": "PublicTest"}) + cards(charts))
+    return Section("curves", "Learning curves", html.legend({"a": "Training", "b": "PublicTest"}) + html.cards(charts))
 
 
 def learning_curve(name: str, history: Sequence[EpochScore], metric: str) -> Markup:
     lines = [
-        svg.Line(split, css, mean_by([(of.epoch, getattr(of, metric)) for of in history if of.split == split]))
-        for split, css in (("train", "a"), ("validation", "b"))
+        Line(split, css, mean_curve(history, split, metric)) for split, css in (("train", "a"), ("validation", "b"))
     ]
     last = max(of.epoch for of in history)
     highest = 1.0 if metric == "accuracy" else 0.4 * math.ceil(max(y for line in lines for _, y in line.points) / 0.4)
-    return svg.chart(
+    return chart(
         f"{name}, {metric}",
         lines,
         x_label="epoch",
-        x_ticks=sorted({1, *(math.ceil(last * share) for share in svg.QUARTERS[1:])}),
+        x_ticks=sorted({1, *(math.ceil(last * share) for share in QUARTERS[1:])}),
         y_range=(0.0, highest),
-        per_cent=(False, metric == "accuracy"),
+        shares=(False, metric == "accuracy"),
     )
-
-
-def mean_by(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the mean y of each x, by rising x."""
-    found: dict[float, list[float]] = {}
-    for x, y in pairs:
-        found.setdefault(x, []).append(y)
-    return [(x, sum(found[x]) / len(found[x])) for x in sorted(found)]
 
 
 def confusions(material: Material) -> Section:
     """Return the matrices of PrivateTest over all seeds; the pointer shows the faces behind a cell."""
-    matrices = [
-        svg.matrix(name, np.sum([confusion(run[Split.private_test]) for run in system.seeds.values()], axis=0).tolist())
-        for name, system in material.systems.items()
-    ]
+    matrices = [html.matrix(name, confusion_of(system).tolist()) for name, system in material.systems.items()]
     body = paragraph(
         "Rows are labels, columns the network's answers on PrivateTest, over all seeds; per cent of the row. A pointer "
         "on a cell shows the number of faces."
     )
-    return Section("confusion", "Which emotion is taken for which", body + cards(matrices))
+    return Section("confusion", "Which emotion is taken for which", body + html.cards(matrices))
+
+
+def confusion_of(system: System) -> NDArray[np.int64]:
+    """Return all seeds' confusion matrices of PrivateTest together, (7, 7)."""
+    return np.asarray(np.sum([confusion(run[Split.private_test]) for run in system.seeds.values()], axis=0))
 
 
 def calibration(material: Material) -> Section:
@@ -150,8 +141,8 @@ def calibration(material: Material) -> Section:
     charts, rows = [], []
     for name, system in material.systems.items():
         bins = pooled_reliability(list(system.seeds.values()))
-        lines = [svg.Line(scaling, css, diagram(of)) for css, (scaling, of) in zip("ab", bins.items(), strict=True)]
-        charts.append(svg.chart(name, lines, x_label="confidence", per_cent=(True, True), diagonal=True))
+        lines = [Line(scaling, css, diagram(of)) for css, (scaling, of) in zip("ab", bins.items(), strict=True)]
+        charts.append(chart(name, lines, x_label="confidence", shares=(True, True), diagonal=True))
         of = material.summary["systems"][name]["calibration"]
         rows.append(
             (name, f"{100 * of['before']['ece']:.1f}", f"{of['temperature']:.2f}", f"{100 * of['after']['ece']:.1f}")
@@ -161,8 +152,8 @@ def calibration(material: Material) -> Section:
         "the logits by one temperature fitted on PublicTest (Guo et al. 2017). On the dashed line a network is as "
         "often right as it says."
     )
-    body += table(("system", "ECE", "temperature", "ECE scaled"), rows)
-    body += svg.legend({"a": "as trained", "b": "temperature scaled"}) + cards(charts)
+    body += html.table(("system", "ECE", "temperature", "ECE scaled"), rows)
+    body += html.legend({"a": "as trained", "b": "temperature scaled"}) + html.cards(charts)
     return Section("calibration", "How far its confidence can be trusted", body)
 
 
@@ -181,34 +172,35 @@ def duplicates(material: Material) -> Section:
     rows = []
     for name, of in leaks.items():
         scores = {group: [of[group][key] for key in ACCURACY] for group in shown}
-        strip = svg.dots([svg.Dot(LEAK_NAMES[group], css[group], *scores[group]) for group in shown], None, 0.0, 1.0)
+        strip = html.dots([(LEAK_NAMES[group], css[group], *scores[group]) for group in shown], 0.0, 1.0)
         rows.append((name, strip, *(f"{100 * accuracy:.1f}" for accuracy, _, _ in scores.values())))
     body = paragraph(
         "A network that knows a face by heart is right about it for the wrong reason: accuracy on the faces of "
         "PrivateTest whose pixels also stand in Training, on those that nearly do, and on the others."
     )
-    body += svg.legend({css[group]: f"{LEAK_NAMES[group]} ({counts[group]:,} faces)" for group in shown})
+    body += html.legend({css[group]: f"{LEAK_NAMES[group]} ({counts[group]:,} faces)" for group in shown})
     header = ("system", "0 to 100 %, 95 % intervals", *(LEAK_NAMES[group] for group in shown))
-    return Section("duplicates", "Faces that Training has too", body + table(header, rows))
+    return Section("duplicates", "Faces that Training has too", body + html.table(header, rows))
 
 
 def ablation(material: Material) -> Section | None:
     """Return what each change is worth alone: accuracy and its paired difference from the base, as small bars."""
-    variants = material.ablation
-    base = str(next(iter(variants.values()))["base"]) if variants else ""
+    variants, base = material.ablation, ablation_base(material)
     if base not in material.summary["systems"]:  # none, or left over from another list of systems
         return None
     scores = {name: [variants[name][Split.private_test][key] for key in ACCURACY] for name in by_worth(variants)}
     edges = [edge for of in scores.values() for edge in of]
     mark = material.summary["systems"][base][Split.private_test]["accuracy"]
     low, high = math.floor(20 * min(*edges, mark)) / 20, math.ceil(20 * max(*edges, mark)) / 20
-    rows = []
-    for name, of in scores.items():
-        _, *cells = ablation_row(name, variants[name], change(variants[name]))
-        rows.append((name, svg.dots([svg.Dot(name, "a", *of)], mark, low, high, base), *cells))
-    header = (ABLATION_HEADER[0], f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *ABLATION_HEADER[1:])
+    cells = {name: ablation_row(name, variants[name], change(variants[name])) for name in scores}
+    rows = [
+        (name, html.dots([(name, "a", *of)], low, high, mark, base), *[*cells[name].values()][1:])
+        for name, of in scores.items()
+    ]
+    first, *others = next(iter(cells.values()))
+    header = (first, f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *others)
     body = paragraph("One change of {} at a time, on the same seeds; the mark is {} itself.", base, base)
-    return Section("ablation", "What each change is worth", body + table(header, rows))
+    return Section("ablation", "What each change is worth", body + html.table(header, rows))
 
 
 def label_noise(material: Material) -> Section | None:
@@ -218,16 +210,16 @@ def label_noise(material: Material) -> Section | None:
         return None
     votes = {level: high for level, (_, high) in LEVELS.items()}
 
-    def line(name: str, css: str, levels: Mapping[str, Any], key: str) -> svg.Line:
+    def line(name: str, css: str, levels: Mapping[str, Any], key: str) -> Line:
         known = {level: of[key] for level, of in levels.items() if of[key] is not None}
-        return svg.Line(name, css, sorted((votes[level], share) for level, share in known.items()))
+        return Line(name, css, sorted((votes[level], share) for level, share in known.items()))
 
     found = noise[Split.private_test]
     majority = line("majority label", "e", found["by_votes"], "agreement")
     charts = [
-        svg.chart(
+        chart(
             name, [majority, line(name, "a", entry["agreement"]["by_votes"], "accuracy_label")],
-            x_label="annotators of ten", x_ticks=(4, 6, 8, 10), per_cent=(False, True),
+            x_label="annotators of ten", x_ticks=(4, 6, 8, 10), shares=(False, True),
         )
         for name, entry in measured(material.summary).items()
         if entry["agreement"]
@@ -239,13 +231,13 @@ def label_noise(material: Material) -> Section | None:
         100 * found["agreement"],
         100 * found["ceiling"],
     )
-    body += svg.legend({"a": "the system", "e": "majority label"}) + cards(charts)
+    body += html.legend({"a": "the system", "e": "majority label"}) + html.cards(charts)
     return Section("noise", "Label noise", body)
 
 
 def origin(material: Material) -> Section:
     """Return the data's hash; every system's seeds, device and parameters."""
-    rows, configs = [], Markup("")
+    rows, configs = [], Markup()
     for name, system in material.systems.items():
         if name == ENSEMBLE:
             continue
@@ -256,5 +248,5 @@ def origin(material: Material) -> Section:
         text = json.dumps(next(iter(runs.values()))["config"], indent=2, sort_keys=True)
         configs += Markup("<details><summary>{}: its parameters</summary><pre>{}</pre></details>").format(name, text)
     body = paragraph("Data: SHA-256 of the CSV <code>{}</code>.", material.audit["source_sha256"])
-    body += table(("system", "seeds", "epoch kept", "device", "precision"), rows) + configs
+    body += html.table(("system", "seeds", "epoch kept", "device", "precision"), rows) + configs
     return Section("origin", "Where it comes from", body)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fer.report.html.elements import Section
 from fer.report.html.explanations import explanations
 from fer.report.html.numbers import (
     ablation,
@@ -21,7 +22,6 @@ from fer.report.html.numbers import (
     origin,
     results,
 )
-from fer.report.html.section import Section
 from fer.report.material import Material
 from fer.report.systems import ENSEMBLE
 from fer.report.tables import measured
@@ -29,17 +29,8 @@ from fer.report.tables import measured
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 SECTIONS: list[Callable[[Material], Section | None]] = [
-    results,
-    explanations,
-    confusions,
-    curves,
-    calibration,
-    duplicates,
-    label_noise,
-    ablation,
-    audit,
-    origin,
-]
+    results, explanations, confusions, curves, calibration, duplicates, label_noise, ablation, audit, origin,
+]  # fmt: skip
 
 
 def page(material: Material) -> str:
