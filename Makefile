@@ -36,7 +36,7 @@ demo: $(BIN)/.runtime
 	cd demo && dvc repro && python -m fer results
 
 fer2013: $(BIN)/.runtime
-	@test -z "$$CSV_AS_TYPED" -a -e data/source || python -m fer source --from "$$TYPED_IN" "$$CSV_AS_TYPED" $${FERPLUS_AS_TYPED:+"$$FERPLUS_AS_TYPED"}
+	@test -z "$$CSV_AS_TYPED" -a -e data/source || python -m fer source --from "$$TYPED_IN" -- "$$CSV_AS_TYPED" $${FERPLUS_AS_TYPED:+"$$FERPLUS_AS_TYPED"}
 	dvc repro
 	@python -m fer results
 

@@ -42,7 +42,9 @@ def measure() -> dict[str, Any] | None:
         folder = Path(name)
         seconds = in_turn(
             {
-                "ours": lambda: write_clean(CSV, folder / "clean.h5", folder / "rejected.csv"),
+                "ours": lambda: write_clean(
+                    CSV, folder / "clean.h5", folder / "rejected.csv", max_rejected=PARAMS.clean.max_rejected
+                ),
                 "stage": lambda: whole_stage(CSV, folder),
                 "parse": lambda: sum(len(chunk.images) for chunk in read_chunks(CSV)),
                 "read_csv": lambda: pd.read_csv(CSV),
@@ -62,7 +64,14 @@ def measure() -> dict[str, Any] | None:
 
 def whole_stage(path: Path, folder: Path) -> None:
     files = (folder / name for name in ("clean.h5", "rejected.csv", "near_duplicates.csv"))
-    ingest(path, *files, report=lambda _: None, near_duplicate_correlation=PARAMS.clean.near_duplicate_correlation)
+    clean = PARAMS.clean
+    ingest(
+        path,
+        *files,
+        near_duplicate_correlation=clean.near_duplicate_correlation,
+        max_rejected=clean.max_rejected,
+        report=lambda _: None,
+    )
 
 
 def as_array(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64], pd.Series]:

@@ -65,7 +65,10 @@ def run_stages(folder: Path) -> dict[str, Any]:
     clean, rejected = folder / "clean.h5", folder / "rejected.csv"
     return {
         "ingest": run_alone(
-            "from fer.data.ingest import write_clean; write_clean(*paths)", folder / "faces.csv", clean, rejected
+            "from fer.data.ingest import write_clean; write_clean(*paths, max_rejected=1.0)",
+            folder / "faces.csv",
+            clean,
+            rejected,
         ),
         "normalise": run_alone(
             "from fer.data.normalise import normalise_store; normalise_store(*paths, drop_leaked=False)",

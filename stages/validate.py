@@ -4,16 +4,15 @@ import sys
 from pathlib import Path
 
 from fer.config.params import Params, load_params
+from fer.errors import WAYS_TO_FER2013
 from fer.files import write_text
 from fer.models.networks import check
 from stages import stage
 
 SOURCE = Path("data/source")
-NO_DATA = f"""\
-{SOURCE}: no dataset there yet. FER2013 is not free to copy, so it is not in this repository. Get it with one of
-    make fer2013 CSV=path/to/fer2013.csv     from a file or folder of yours
-    python -m fer download fer2013           from Kaggle
-`make demo` runs the same pipeline on synthetic faces and needs no data."""
+NO_DATA = (
+    f"{SOURCE}: no dataset there yet; FER2013 is not free to copy, so it is not in this repository\n{WAYS_TO_FER2013}"
+)
 
 
 @stage()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fer.files import atomic_write, file_lock, rounded, sha256_of, write_json, write_text
+from fer.files import atomic_write, file_lock, rounded, sha256_of, write_csv, write_json, write_text
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -23,6 +23,11 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 def test_folders_are_made(tmp_path: Path) -> None:
     write_text(tmp_path / "a" / "b" / "c.txt", "new")
     assert (tmp_path / "a" / "b" / "c.txt").read_text() == "new"
+
+
+def test_a_csv_quotes_what_it_must(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", ("name", "faces"), [("a,b", 1), ("é", 2)])
+    assert (tmp_path / "a.csv").read_bytes() == 'name,faces\n"a,b",1\né,2\n'.encode()
 
 
 def test_json_is_sorted_rounded_and_ends_its_line(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from fer.constants import EMOTION_NAMES, TEST_SPLITS, Emotion
-from fer.data.kinds import head_of
+from fer.data.kinds import head_of, refusal
 from fer.data.names import EMOTIONS, emotion_in, emotion_of, word_of
 from fer.errors import UserError
 from fer.evaluation.score import Answers
 
 CLASSES = len(EMOTION_NAMES)
+SHOWN = 4  # names in an error
 ROW = ("row", "rows")
 INDEX = ("", "unnamed: 0", "index")  # what pandas writes before the first column
 LABEL = ("label", "prediction", "predicted", "pred", "answer")
@@ -26,20 +27,25 @@ EXPECTED = f"expected seven columns ({', '.join(EMOTION_NAMES)}) or one with lab
 def read_answers(path: Path) -> Answers:
     """Return what a file says. Raise UserError, which names the file and the first cell that is wrong."""
     if not path.is_file():
-        raise UserError(f"{path.absolute()}: no such file")
+        raise UserError(f"{path.absolute()}: {'a folder; expected a file' if path.is_dir() else 'no such file'}")
     head = head_of(path)
     if head.startswith(b"\x93NUMPY"):
         return read_npy(path)
     if head[5:9] == b"\0\0\0{":  # the header's length, eight bytes, then JSON
         return read_safetensors(path)
+    if said := refusal(path, head):
+        raise UserError(f"{path}: {said}")
     return read_csv(path)
 
 
 def read_npy(path: Path) -> Answers:
     try:
         return Answers(values_of(path, np.load(path, allow_pickle=False)))
+    except UserError:
+        raise
     except (ValueError, EOFError, OSError) as error:
-        raise error if isinstance(error, UserError) else UserError(f"{path}: {error}") from None
+        told = "Python objects, which are never loaded: save numbers or text" if "pickle" in str(error) else error
+        raise UserError(f"{path}: {told}") from None
 
 
 def read_safetensors(path: Path) -> Answers:
@@ -56,7 +62,8 @@ def read_safetensors(path: Path) -> Answers:
         return answers_of(path, np.concatenate([tensors[name] for name in ours]), together)
     named = next((tensors.pop(name) for name in ROW if name in tensors), None)
     if len(tensors) != 1:
-        raise UserError(f"{path}: tensors {', '.join(sorted(tensors)) or 'none'}; expected one, and perhaps `row`")
+        names = ", ".join([*sorted(tensors)[:SHOWN], *["..."] * (len(tensors) > SHOWN)])
+        raise UserError(f"{path}: tensors {names or 'none'}; expected one, and perhaps `row`")
     return answers_of(path, next(iter(tensors.values())), named)
 
 
@@ -137,7 +144,7 @@ def is_header(cells: Sequence[str]) -> bool:
     """Whether the first row is one: no cell is a number, or they are the numbers that pandas gives to columns."""
     if len(cells) == 1:
         return label_of(cells[0]) is None and not is_number(cells[0])
-    named = [cell for cell in cells if cell]
+    named = [cell for cell in cells if cell and cell.lower() not in ROW]
     counted = named == [str(number) for number in range(len(named))]
     return not any(map(is_number, named)) or (counted and (len(named) < len(cells) or len(named) == CLASSES))
 

@@ -40,6 +40,8 @@ def parse_labels(text: str) -> dict[int, Emotion]:
         number, _, name = (piece.strip() for piece in part.partition("="))
         if not number.isdecimal() or name.lower() not in EMOTIONS:
             raise UserError(f"--labels {part}: expected NUMBER=EMOTION, with one of {', '.join(EMOTION_NAMES)}")
+        if int(number) in order:
+            raise UserError(f"--labels {text}: {number} stands there twice")
         order[int(number)] = EMOTIONS[name.lower()]
     return order
 
@@ -163,7 +165,8 @@ def show(found: Mapping[str, Any]) -> None:
     console.print(
         f"accuracy {100 * found['accuracy']:.1f} % of {found['faces']} faces "
         f"(95 % interval {100 * found['accuracy_low']:.1f} to {100 * found['accuracy_high']:.1f}), "
-        f"macro F1 {100 * found['macro_f1']:.1f}, balanced accuracy {100 * found['balanced_accuracy']:.1f}"
+        f"macro F1 {100 * found['macro_f1']:.1f}, balanced accuracy {100 * found['balanced_accuracy']:.1f}",
+        soft_wrap=True,
     )
     console.print(class_table(found))
     console.print(confusion_table(found))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fer.cli.command import Command
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -17,7 +19,7 @@ STORE = Path("data") / "normalised.h5"  # of the pipeline in the current folder
 CALIBRATION_FACES = 512
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("network")
 @click.option("--format", "kind", type=click.Choice(["onnx"]), default="onnx", show_default=True)
 @click.option("--int8", is_flag=True, help="eight bits: a quarter of the size")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fer.cli.command import FAILED_ALL, Command
 from fer.cli.output import print_utf8
 from fer.errors import UserError
 from fer.files import rounded
@@ -23,25 +24,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "flagship_small"  # the best published network (docs/use.md)
 MANY = 20  # files, from which on a bar shows the progress
-FAILED_ALL, FAILED_SOME = 1, 2
-
-
-class WrongUsage(click.UsageError):
-    exit_code = FAILED_ALL
-
-
-class Command(click.Command):
-    """End with status 1 for a wrong option or argument: click's own 2 means that some files failed."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        given = [argument for argument in args if argument.startswith("-") and Path(argument).exists()]
-        try:
-            return super().make_context(info_name, args, parent, **extra)
-        except click.UsageError as error:
-            hint = f" ({given[0]} is a file: put -- before it)" if given else ""
-            raise WrongUsage(error.format_message() + hint, error.ctx) from None
+FAILED_SOME = 2  # click's own for a wrong option, which is FAILED_ALL here
 
 
 def with_model(command: Callable[..., None]) -> Callable[..., None]:
@@ -200,7 +183,7 @@ def evaluate_folder(folder: Path, *, as_json: bool, faces: bool, labels: str | N
     from fer.app.photos import Reader, left_out_line  # noqa: PLC0415
     from fer.app.predict import recognise  # noqa: PLC0415
 
-    pictures = labelled_pictures(folder, parse_labels(labels) if labels else ORDER)
+    pictures = labelled_pictures(folder, ORDER if labels is None else parse_labels(labels))
     for note in pictures.notes:
         click.echo(note, err=True)
     recogniser = load_model(model, device)

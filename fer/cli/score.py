@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fer.app import CHECKOUT
+from fer.cli.command import Command
 from fer.cli.output import print_utf8
-from fer.cli.photos import Command, print_json
+from fer.cli.photos import print_json
 from fer.config.params import PARAMS, load_params
 from fer.errors import UserError
 from fer.files import rounded

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import click
 
+from fer.cli.command import Command
 from fer.errors import UserError
 
 SOURCE = Path("data/source")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--from", "folder", default=".", help="the folder that a relative PATH starts from")
 def source(paths: tuple[str, ...], folder: str) -> None:
@@ -23,6 +24,8 @@ def source(paths: tuple[str, ...], folder: str) -> None:
         raise UserError(f"{SOURCE.absolute()}: is yours and no folder; put a link into a folder of that name instead")
     SOURCE.mkdir(parents=True, exist_ok=True)
     links = [SOURCE / target.name for target in targets]
+    if len(set(links)) < len(links):
+        raise UserError(f"{', '.join(map(str, targets))}: {SOURCE} has room for one of a name; rename one of them")
     for link in links:
         if link.exists() and not link.is_symlink():
             raise UserError(f"{link.absolute()}: a file of yours has that name; it is used as it is, or move it away")
@@ -43,4 +46,6 @@ def found(path: str, folder: Path) -> Path:
     target = (folder / expanded).absolute()
     if not target.exists():
         raise UserError(f"{target}: no such file or folder")
+    if SOURCE.resolve() in (target.parent.resolve(), target.resolve()):  # a link there would lead to itself
+        raise UserError(f"{target}: lies in {SOURCE} already; `make fer2013` without CSV= takes it from there")
     return target

@@ -28,17 +28,13 @@ from fer.data.images import write_images
 from fer.data.kinds import Kind, head_of, kind_of, refusal
 from fer.data.names import by_suffix, files_below
 from fer.data.votes import is_votes, require_same_faces, write_votes
-from fer.errors import UserError
+from fer.errors import WAYS_TO_FER2013, UserError
 from fer.ferplus import VotesError, read_votes
 from fer.files import atomic_write
 
 HEADER = ",".join(COLUMNS).encode()
 MAX_NESTING = 2  # the competition's zip holds a fer2013.tar.gz
 CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
-WAYS = """to get it:
-  make fer2013 CSV=path            from the CSV, the folder of images or the archive that you have
-  python -m fer download fer2013   from Kaggle, with your account
-without it, `make demo` runs the same pipeline on synthetic faces"""
 
 
 class SourceError(UserError):
@@ -52,7 +48,9 @@ def acquire(source: Path, raw: Path, votes: Path) -> list[str]:
     VotesError, all of them UserErrors.
     """
     if not source.exists() or (source.is_dir() and not files_below(source)):
-        raise SourceError(f"{source.absolute()}: {'empty' if source.exists() else 'not there'}; no FER2013\n{WAYS}")
+        raise SourceError(
+            f"{source.absolute()}: {'empty' if source.exists() else 'not there'}; no FER2013\n{WAYS_TO_FER2013}"
+        )
     lines = acquire_faces(source, raw)
     return [*lines, acquire_votes(source, raw, votes)]
 
@@ -98,7 +96,7 @@ def _from_folder(folder: Path, out: Path, nesting: int) -> list[str]:
             raise SourceError(f"{folder}: several files could be FER2013; leave one of them there:\n{named}")
         else:
             lines = acquire_faces(found[0], out, nesting=nesting)
-        unused = sorted(path for use, paths in files.items() if use != "votes" for path in paths)
+        unused = sorted(path for use, paths in files.items() if use != "votes" or nesting for path in paths)
         return [*lines, *([f"not used: {_listed(unused)}"] if unused else [])]
     raise SourceError(_nothing_found(folder, files))
 
@@ -116,15 +114,7 @@ def _sorted_by_use(folder: Path) -> dict[str, list[Path]]:
             uses["csv" if is_csv else "votes" if is_votes(head) else "other"].append(path)
         else:
             uses["archive" if kind in (Kind.zip, Kind.tar, Kind.compressed) else str(kind)].append(path)
-    # A picture that is refused belongs to the dataset where there are others: it must not be left out.
-    if uses["picture"]:
-        uses["picture"] = sorted(uses["picture"] + [path for path in uses["refused"] if _is_picture(path)])
-        uses["refused"] = [path for path in uses["refused"] if not _is_picture(path)]
     return uses
-
-
-def _is_picture(path: Path) -> bool:
-    return "picture" in str(refusal(path, head_of(path)))
 
 
 def _nothing_found(folder: Path, files: dict[str, list[Path]]) -> str:
@@ -140,7 +130,7 @@ def _nothing_found(folder: Path, files: dict[str, list[Path]]) -> str:
             except Fer2013Error as error:
                 return str(error)
     found = f" (found {by_suffix(others)})" if others else ""
-    return f"{folder.absolute()}: holds no {' or '.join(CSV_NAMES)} and no images{found}\n{WAYS}"
+    return f"{folder.absolute()}: holds no {' or '.join(CSV_NAMES)} and no images{found}\n{WAYS_TO_FER2013}"
 
 
 def _listed(paths: Sequence[Path]) -> str:

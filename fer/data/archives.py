@@ -1,5 +1,6 @@
 """Archives -> plain files in a folder: only bytes, so that no link, owner or mode of an archive counts."""
 
+import gzip
 import lzma
 import stat
 import tarfile
@@ -12,15 +13,8 @@ from typing import IO
 from fer.data.kinds import HEAD, Kind, decompress, head_of, is_tar, kind_of
 from fer.errors import UserError
 
-UNPACK_ERRORS = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    RuntimeError,  # zipfile's for a member that needs a password, or a method that it does not know
-)
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)
+OTHER_ERRORS = (OSError, RuntimeError)  # zipfile's for a member that needs a password, or a method unknown to it
 MAX_UNPACKED = 4 << 30  # bytes; the competition's files are 1 GB
 MAX_MEMBERS = 200_000  # FER2013 as images has 35,887
 COPY = 1 << 20
@@ -46,7 +40,10 @@ def unpack(archive: Path, folder: Path) -> None:
             if unpacked > MAX_UNPACKED or members > MAX_MEMBERS:
                 limit = f"{MAX_UNPACKED >> 30} GiB or {MAX_MEMBERS} files"
                 raise ArchiveError(f"{archive}: refused, for it unpacks to over {limit}")
-    except UNPACK_ERRORS as error:
+    except DAMAGED as error:
+        said = f"{archive}: cannot be unpacked, damaged or cut off: download it again ({first_line(error)})"
+        raise ArchiveError(said) from None
+    except OTHER_ERRORS as error:
         raise ArchiveError(f"{archive}: cannot be unpacked ({first_line(error)})") from None
 
 

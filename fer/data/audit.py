@@ -7,14 +7,13 @@ mirrored or slightly shifted copies are not found.
 
 import hashlib
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fer.constants import Split
-from fer.store import StoreWriter, open_store, read_blocks
+from fer.store import StoreWriter
 
 DIGEST = np.dtype("S16")  # two of a billion different images share 16 bytes with a probability below 1e-20
 SPLITS = tuple(Split)
@@ -122,13 +121,3 @@ def mark_leaks(writer: StoreWriter, flags: dict[Split, Flags]) -> None:
     """Write the flags into a store that has not yet its final name."""
     for split, marks in flags.items():
         writer.mark(split, in_training=marks.in_training, in_public_test=marks.in_public_test)
-
-
-def audit_store(path: Path) -> Audit:
-    """Count again from a finished store's images and labels, not from its flags. Raise StoreError."""
-    auditor = Auditor()
-    with open_store(path) as file:
-        for index, split in enumerate(SPLITS):
-            for faces in read_blocks(file, split):
-                auditor.add(faces.images, faces.labels, np.full(len(faces), index, np.uint8))
-    return auditor.audit()

@@ -33,6 +33,7 @@ LABELS = {text.encode(): int(emotion) for emotion in Emotion for text in (f"{emo
 USAGES = {split.value.encode(): index for index, split in enumerate(SPLITS)}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+FIRST_ROW = re.compile(rb'(\d+[,;\t])?"?\d(\.0)?"?[,;\t] *[\[" ]*\d')
 SHOWN = 24  # characters of a bad cell
 
 
@@ -158,20 +159,24 @@ def _names(first: bytes, delimiter: bytes) -> list[str]:
 
 
 def _what_is_wrong(first: bytes) -> str:
-    expected = f"expected the header of fer2013.csv or icml_face_data.csv: the columns {', '.join(COLUMNS)}"
+    header = ",".join(COLUMNS)
+    forms = (
+        (not first, "empty"),
+        (first.startswith(UTF16_MARKS), "UTF-16, as Excel saves Unicode text: save it as CSV in UTF-8"),
+        (b"\r" in first.rstrip(b"\r\n"), "its lines end in CR alone: save it with LF or CRLF"),
+        (FIRST_ROW.match(first), f"no header: its first line is a row already; put {header} above it"),
+    )
+    if form := next((said for is_so, said in forms if is_so), None):
+        return form
     names = max((_names(first, delimiter) for delimiter in DELIMITERS), key=len)
-    if not first:
-        return f"empty; {expected}"
-    if first.startswith(UTF16_MARKS):
-        return f"UTF-16, as Excel saves Unicode text: save it as CSV in UTF-8\n{expected}"
-    if re.match(rb'(\d+[,;\t])?"?\d(\.0)?"?[,;\t] *[\[" ]*\d', first):
-        return f"no header: its first line is a row already; put {','.join(COLUMNS)} above it"
-    if "pixels" in names and "usage" not in names:
+    if "pixels" not in names:
+        return f"not a FER2013 CSV: it begins with {first[:60]!r}\nexpected the header {header}, in any order"
+    if "usage" not in names:
         return (
             "has no Usage (which face is of which split), as the competition's train.csv and test.csv\n"
             "the same download holds icml_face_data.csv, which has all"
         )
-    return f"not a FER2013 CSV: it begins with {first[:60]!r}\n{expected}"
+    return f"expected each of {header} once in its header, not {', '.join(names)}"
 
 
 def read_lines(file: BinaryIO, block_bytes: int) -> Iterator[list[bytes]]:

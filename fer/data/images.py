@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from fer.constants import IMAGE_SIZE, Emotion, Split
 from fer.data.fer2013 import COLUMNS, SPLITS
@@ -25,6 +25,7 @@ IMAGE_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # eight bits a channel at mo
 NUMBERS = ", ".join(f"{emotion:d} {emotion.name}" for emotion in Emotion)
 PIXEL_TEXTS = [str(value) for value in range(256)]
 SHOWN = 3  # files named in an error
+NEEDED = "needed are the folders train, PublicTest, which selects, and PrivateTest, which is read last"
 
 Meanings = dict[str | tuple[str, ...], set[Split]]  # of a folder's name, which splits it may be
 
@@ -70,9 +71,14 @@ def _said(faces: Sequence[_Face], folder: Path) -> Iterator[str]:
     """Yield what a person should know of a reading that is not the only possible one."""
     if any(not word_of(face.path.parent.name) and emotion_of(face.path.parent.name) is face.emotion for face in faces):
         yield f"folders with numbers are read as FER2013's: {NUMBERS}"
-    tokens = {_meant(name) for face in faces for name in (*_parents(face.path, folder), _prefix(face.path))}
-    if (VALIDATION in tokens or TEST in tokens) and not {"publictest", "privatetest"} <= tokens:
-        yield "the validation folder is read as PublicTest, the test folder as PrivateTest"
+    read_as = {
+        name.lower(): face.split
+        for face in faces
+        for name in _parents(face.path, folder)
+        if _meant(name) in (VALIDATION, TEST) and not SPLIT_NAMES.get(word_of(_prefix(face.path)))
+    }
+    if read_as:
+        yield ", ".join(f"the folder {name!r} is read as {split}" for name, split in sorted(read_as.items()))
 
 
 def require_readable(paths: Sequence[Path]) -> None:
@@ -119,11 +125,9 @@ def _split(path: Path, folder: Path, meanings: Meanings) -> Split:
         raise ImagesError(f"{path}: its name says {prefix}, its folder {name!r} does not; rename one of them")
     if name and len(allowed) == 1:
         return next(iter(allowed))
-    folder_named = f"the folder {name!r}" if name else "its folder"
-    raise ImagesError(
-        f"{path}: no telling whether {folder_named} is PublicTest, which selects, or PrivateTest, which is read last\n"
-        "rename it to PublicTest or PrivateTest (and the one with faces to train on to train); both are needed"
-    )
+    if not name:
+        raise ImagesError(f"{path}: no folder above it says which split it is of\n{NEEDED}")
+    raise ImagesError(f"{path}: no telling if the folder {name!r} is PublicTest or PrivateTest: rename it\n{NEEDED}")
 
 
 def _emotion(path: Path, folder: Path) -> Emotion:
@@ -135,7 +139,7 @@ def _emotion(path: Path, folder: Path) -> Emotion:
         emotion = emotion_in(path.stem)
     if emotion is None:
         raise ImagesError(
-            f"{path}: its folder is no emotion\n"
+            f"{path}: {f'its folder {inner[0]!r}' if inner else 'its name'} is no emotion\n"
             f"expected {', '.join(each.name for each in Emotion)}, a usual spelling, or a number: {NUMBERS}"
         )
     return emotion
@@ -154,9 +158,11 @@ def read_pixels(path: Path) -> bytes:
                 width, height = image.size
                 raise ImagesError(f"{path}: {width}x{height} pixels, expected {IMAGE_SIZE}x{IMAGE_SIZE}")
             if image.mode not in IMAGE_MODES:
-                raise ImagesError(f"{path}: more than eight bits a pixel (mode {image.mode})")
+                raise ImagesError(f"{path}: mode {image.mode}; expected grey or RGB, eight bits a channel")
             if getattr(image, "n_frames", 1) > 1:
                 raise ImagesError(f"{path}: more than one picture in it")
             return image.convert("L").tobytes()
+    except UnidentifiedImageError:
+        raise ImagesError(f"{path}: no readable picture, whatever its name says") from None
     except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ImagesError(f"{path}: no readable picture ({error})") from None

@@ -102,7 +102,7 @@ class _Tally:
         )
 
 
-def write_clean(csv_path: Path, store: Path, rejected_csv: Path, *, max_rejected: float = 1.0) -> IngestSummary:
+def write_clean(csv_path: Path, store: Path, rejected_csv: Path, *, max_rejected: float) -> IngestSummary:
     """Write the kept rows to a store, with their leakage flags, and `row,reason` of the others to a CSV.
 
     Both files appear when everything has succeeded, else neither.
@@ -152,8 +152,8 @@ def ingest(
     near_duplicates_csv: Path,
     *,
     near_duplicate_correlation: float,
-    max_rejected: float = 1.0,
-    report: Callable[[str], None] = print,
+    max_rejected: float,
+    report: Callable[[str], None],
 ) -> dict[str, Any]:
     """Run write_clean, find near-duplicates, say what was done, and return what metrics/data.json holds.
 

@@ -22,21 +22,24 @@ PICTURES = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM.{4}\x00{4}|RIFF.{4}WEBP|II\*\x00|MM\x00\*|P[1-6]\s|.{4}ftypavi[fs]",
     re.DOTALL,
 )
+HEIC = re.compile(rb".{4}ftyp(heic|heix|mif1|msf1|heim|heis)", re.DOTALL)
 REFUSED = {
+    HEIC: "a HEIC picture; convert it to PNG or JPEG",
     re.compile(rb"7z\xbc\xaf\x27\x1c"): "a 7z archive; unpack it",
     re.compile(rb"Rar!\x1a\x07"): "a RAR archive; unpack it",
     re.compile(rb"\x28\xb5\x2f\xfd"): "a Zstandard archive; unpack it",
-    re.compile(rb"\x93NUMPY"): "a NumPy file; save its faces as CSV or images",
-    re.compile(rb"\x89HDF\r\n\x1a\n"): "an HDF5 file; save its faces as CSV or images",
+    re.compile(rb"\x93NUMPY"): "a NumPy file; save its content as CSV",
+    re.compile(rb"\x89HDF\r\n\x1a\n"): "an HDF5 file; save its content as CSV",
     re.compile(rb"PAR1"): "a Parquet file; save it as CSV",
-    re.compile(rb"\x80[\x02-\x05]"): "a pickle, which is never loaded; save its faces as CSV or images",
-    re.compile(rb"PK\x03\x04.{26}\[Content_Types\]", re.DOTALL): "an Excel file; save it as CSV in UTF-8",
+    re.compile(rb"\x80[\x02-\x05]"): "a pickle, which is never loaded; save its content as CSV",
+    re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|docProps/|xl/|mimetypeapplication)", re.DOTALL): (
+        "an Excel file; save it as CSV in UTF-8"
+    ),
     re.compile(rb"%PDF-"): "a PDF file, not the data",
     re.compile(rb"version https://git-lfs"): "a Git LFS pointer, not the data: run git lfs pull where it came from",
     re.compile(rb"(?i)(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml|!--)"): (
         "a web page, not the data: sign in and download again"
     ),
-    re.compile(rb".{4}ftyp(heic|heix|mif1|msf1|heim|heis)", re.DOTALL): "a HEIC picture; convert it to PNG or JPEG",
 }
 
 
@@ -58,18 +61,22 @@ def head_of(path: Path) -> bytes:
 
 
 def kind_of(path: Path, head: bytes) -> Kind:
-    """Return what a file is, by its first bytes; a file that only a picture's suffix names counts as a picture."""
-    if PICTURES.match(head):
+    """Return what a file is, by its first bytes.
+
+    A file that a suffix alone calls a picture is one, a bad one: no dataset may shrink for it.
+    """
+    called_picture = path.suffix.lower() in (*PICTURE_SUFFIXES, *OTHER_PICTURES)
+    if PICTURES.match(head) or HEIC.match(head):
         return Kind.picture
     if refusal(path, head):
-        return Kind.refused
+        return Kind.picture if called_picture else Kind.refused
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return Kind.zip
     if head.startswith(tuple(COMPRESSED)):
         return Kind.compressed
     if is_tar(head):
         return Kind.tar
-    return Kind.picture if path.suffix.lower() in PICTURE_SUFFIXES else Kind.other
+    return Kind.picture if called_picture else Kind.other
 
 
 def refusal(path: Path, head: bytes) -> str | None:

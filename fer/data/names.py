@@ -12,7 +12,11 @@ PICTURE_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 PICTURE_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # the same, as Pillow calls them
-OTHER_PICTURES = (".heic", ".heif", ".jp2", ".jxl", ".cr2", ".nef", ".dng")  # not read here
+OTHER_PICTURES = (
+    ".arw", ".cr2", ".cr3", ".dib", ".dng", ".heic", ".heif", ".ico", ".j2k", ".jp2", ".jxl", ".nef", ".pcx", ".psd",
+    ".raf", ".svg", ".tga",
+)  # fmt: skip
+"""Not read here."""
 CLUTTER = ("__MACOSX", "Thumbs.db", "desktop.ini")  # what file managers add, as names that begin with a dot
 
 EMOTIONS = {emotion.name: emotion for emotion in Emotion} | {

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer.constants import IMAGE_SIZE, TEST_SPLITS, Split
-from fer.files import atomic_write
+from fer.files import write_csv
 from fer.store import Faces, open_store, read_blocks, read_split
 
 SIDE = 12  # block means a side
@@ -120,10 +120,8 @@ def correlations(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray
 
 
 def write_near_duplicates(path: Path, pairs: Iterable[NearDuplicate]) -> None:
-    with atomic_write(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(NearDuplicate._fields)
-        writer.writerows((*pair[:3], f"{pair.correlation:.6f}", str(pair.mirrored).lower()) for pair in pairs)
+    rows = ((*pair[:3], f"{pair.correlation:.6f}", str(pair.mirrored).lower()) for pair in pairs)
+    write_csv(path, NearDuplicate._fields, rows)
 
 
 def read_near_duplicates(path: Path) -> list[NearDuplicate]:

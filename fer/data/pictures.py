@@ -1,6 +1,5 @@
 """What the data looks like: emotions of each split, some faces of each emotion, near-duplicates beside each other."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from fer.constants import EMOTION_NAMES, IMAGE_SIZE, Split
 from fer.data.near_duplicates import NearDuplicate, read_near_duplicates
-from fer.files import atomic_write
+from fer.files import write_csv
 from fer.plotting import BLUE, GREEN, ORANGE, drawing
 from fer.store import open_store, read_split
 
@@ -57,11 +56,12 @@ def write_class_counts(path: Path, labels: Mapping[Split, NDArray[np.uint8]]) ->
     Args:
         labels: per split, one class a face, (N,).
     """
-    with atomic_write(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("split", "emotion", "faces"))
-        for split, of_split in labels.items():
-            writer.writerows((split.value, *row) for row in zip(EMOTION_NAMES, class_counts(of_split), strict=True))
+    rows = (
+        (split.value, *row)
+        for split, of_split in labels.items()
+        for row in zip(EMOTION_NAMES, class_counts(of_split), strict=True)
+    )
+    write_csv(path, ("split", "emotion", "faces"), rows)
 
 
 def class_distribution(labels: Mapping[Split, NDArray[np.uint8]], path: Path) -> None:

@@ -1,6 +1,5 @@
 """FER+ votes beside the faces: writing them, and refusing those of other faces. fer/ferplus.py reads them."""
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,10 +7,8 @@ import numpy as np
 
 from fer.constants import Split
 from fer.data.fer2013 import read_labels
-from fer.ferplus import HEADER, Votes, VotesError
-from fer.files import atomic_write
-
-LEAST_AGREEMENT = 0.4  # of FER2013's labels the most frequent vote has 0.64; of faces in another order, 0.17
+from fer.ferplus import HEADER, LEAST_AGREEMENT, Votes, VotesError
+from fer.files import write_csv
 
 
 def is_votes(head: bytes) -> bool:
@@ -22,10 +19,7 @@ def is_votes(head: bytes) -> bool:
 
 def write_votes(path: Path, lines: Iterable[tuple[str, Iterable[int]]]) -> None:
     """Write a line for each row: its Usage and its ten counts, in the order of CHOICES."""
-    with atomic_write(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEADER)
-        writer.writerows((usage, "", *counts) for usage, counts in lines)
+    write_csv(path, HEADER, ((usage, "", *counts) for usage, counts in lines))
 
 
 def require_same_faces(votes: Votes, raw: Path, *, named: Path) -> None:

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from fer.constants import TEST_SPLITS, Emotion, Split
 from fer.evaluation.intervals import over_seeds, spread
-from fer.ferplus import Votes, VotesError, read_votes
+from fer.ferplus import LEAST_AGREEMENT, Votes, VotesError, read_votes
 from fer.files import write_csv, write_json
 from fer.plotting import drawing
 from fer.predictions.format import Predictions, Splits, read_seeds
 
 EMOTIONS = len(Emotion)
-LEAST_AGREEMENT = 0.35  # chance is 0.2; FER2013's is 0.63
 LEVELS = {"4_or_fewer": (0, 4)} | {str(votes): (votes, votes) for votes in range(5, 11)}  # for the majority label
 ACCURACIES = ("accuracy_label", "accuracy_majority")
 NO_VOTES = "No FER+ votes in data/source"

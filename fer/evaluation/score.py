@@ -19,7 +19,7 @@ from fer.evaluation.paired import Seeds, compare
 from fer.predictions.format import Predictions, Splits
 
 CHANCE = 1 / CLASSES
-GAIN = 0.1  # of accuracy by another order of the labels, from which on it is worth a line
+GAIN = 0.1  # of accuracy by another order of the labels, over what is there and over one answer for all, for a hint
 LEAST = 1e-12  # a probability of 0 counts as this, so that the log loss is finite
 SUMS = (1.0, 100.0)  # of a face's probabilities; 5 % off is rounding
 OF_PROBABILITIES = ("top2_accuracy", "log_loss")  # mean nothing where only the label is known
@@ -70,10 +70,10 @@ def rows_of(answers: Answers, faces: Splits) -> NDArray[np.int64]:
     if answers.rows is None:
         known = orders(faces)
         if len(answers.values) not in known:
-            said = "\n".join(f"  {length:,}: {words}" for length, (words, _) in sorted(known.items()))
+            said = ", ".join(f"{length:,} ({words})" for length, (words, _) in sorted(known.items(), reverse=True))
             raise UserError(
-                f"{len(answers.values):,} answers; without a column `row` it is one of\n{said}\n"
-                "with a column `row`, the CSV's data row counted from 0, the order and other faces do not matter"
+                f"{len(answers.values):,} answers; expected {said},\n"
+                "or a column `row`, the CSV's data row counted from 0, in any order"
             )
         return known[len(answers.values)][1]
     rows, counts = np.unique(answers.rows, return_counts=True)
@@ -90,9 +90,9 @@ def orders(faces: Splits) -> dict[int, tuple[str, NDArray[np.int64]]]:
     kept = np.concatenate([faces[split].rows for split in TEST_SPLITS])
     first, end = int(kept.min()), int(kept.max()) + 1
     return {
-        end: ("every row of the file, Training too", np.arange(end)),
-        end - first: ("every row of PublicTest, then of PrivateTest", np.arange(first, end)),
-        len(kept): ("the faces of the two that this project keeps (no blank pictures)", kept),
+        end: ("every row of the CSV", np.arange(end)),
+        end - first: ("the two test splits, PublicTest first", np.arange(first, end)),
+        len(kept): ("these without blank pictures", kept),
     }
 
 
@@ -147,17 +147,18 @@ def compare_answers(
 
 
 def label_order_hint(public: Predictions) -> str | None:
-    """Return a line where the answers look like those of another label order, judged on PublicTest alone."""
+    """Return a line where the answers look like those of another order, of labels or faces, on PublicTest alone."""
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - a second
 
     counts = confusion(public)
+    always = counts.sum(axis=1).max() / counts.sum()  # the accuracy of the most frequent label alone
     happy = counts[Emotion.happy, Emotion.happy] / max(counts[Emotion.happy].sum(), 1)
     labels, answers = linear_sum_assignment(counts, maximize=True)
     accuracy, best = np.trace(counts) / counts.sum(), counts[labels, answers].sum() / counts.sum()
-    if happy >= CHANCE and best - accuracy < GAIN:
-        return None
-    line = f"another label order? happy is named right on {happy:.1%} of its PublicTest faces, all on {accuracy:.1%}"
-    if best - accuracy < GAIN:
-        return f"{line}; FER2013's order is {', '.join(EMOTION_NAMES)}"
-    order = ", ".join(EMOTION_NAMES[label] for label in np.argsort(answers))
-    return f"{line}; if the order were {order}, it would be {best:.1%}"
+    line = f"happy is named right on {happy:.1%} of its PublicTest faces, all on {accuracy:.1%}"
+    if best >= max(accuracy, always) + GAIN:
+        order = ", ".join(EMOTION_NAMES[label] for label in np.argsort(answers))
+        return f"another label order? {line}; if the order were {order}, it would be {best:.1%}"
+    if happy < CHANCE or accuracy <= always:
+        return f"another order of labels or of faces? {line}; FER2013's labels are {', '.join(EMOTION_NAMES)}"
+    return None

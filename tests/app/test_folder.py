@@ -128,6 +128,11 @@ def test_labels_that_say_nothing(labels: str) -> None:
         parse_labels(labels)
 
 
+def test_a_number_has_one_label() -> None:
+    with pytest.raises(UserError, match=r"--labels 1=sad,1=fear: 1 stands there twice"):
+        parse_labels("1=sad,1=fear")
+
+
 def test_emotions_one_level_lower_are_named(tmp_path: Path) -> None:
     for split in ("train", "test"):
         save(tmp_path / split / "Happy" / "a.png", synthetic_face())

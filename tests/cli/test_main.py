@@ -28,6 +28,14 @@ def test_the_commands() -> None:
         assert fer(name, "--help").exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["evaluate-folder", "export", "predict", "score", "source"])
+def test_a_file_that_begins_with_a_dash(name: str) -> None:
+    Path("-a.csv").touch()
+    result = fer(name, "-a.csv")
+    assert result.exit_code == 1
+    assert "(-a.csv is a file: put -- before it)" in result.output
+
+
 def test_results_that_are_not_there() -> None:
     result = fer("results")
     assert result.exit_code == 1

@@ -245,6 +245,20 @@ def test_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "labels alone: no calibration, top-2 or log loss" in fer(npy(ours()[0].argmax(1))).output
 
 
+def test_a_committed_row_comes_out_of_its_predictions_as_csv() -> None:
+    """The first system of the table in git, against metrics/{system}/{seed}.json."""
+    system = sorted((CHECKOUT / "data/predictions").iterdir())[0].name
+    splits, _ = read_predictions(CHECKOUT / f"data/predictions/{system}/0.safetensors")
+    logits, rows = (
+        np.concatenate([getattr(splits[split], what) for split in TEST_SPLITS]) for what in ("logits", "rows")
+    )
+    shutil.rmtree("data/predictions")  # the checkout's count, then
+    scored = found(write_csv(logits, "row,0,1,2,3,4,5,6", before=rows), "--against", system)
+    committed = json.loads((CHECKOUT / f"metrics/{system}/0.json").read_text())
+    del committed["provenance"]
+    assert {name: scored[name] for name in committed} == committed
+
+
 def test_another_label_order_is_one_line() -> None:
     shifted = fer(npy(np.roll(ours()[0], 1, axis=1)), "--markdown")
     assert shifted.exit_code == 0
@@ -254,7 +268,12 @@ def test_another_label_order_is_one_line() -> None:
     same_happy = fer(npy(ours()[0][:, ALPHABETICAL]), "--markdown")
     assert "if the order were anger, disgust, fear, happy, neutral, sad, surprise" in same_happy.stderr
     never_happy = found(npy(np.zeros(len(ours()[1]), np.int64)))
-    assert "happy is named right on 0.0%" in never_happy["hint"]
+    assert never_happy["hint"].startswith("another order of labels or of faces? happy is named right on 0.0%")
+
+
+def test_another_order_of_the_faces_is_one_line() -> None:
+    assert found(npy(ours()[0]))["hint"] is None
+    assert found(npy(ours()[0][::-1].copy()))["hint"].startswith("another order of labels or of faces?")
 
 
 def broken(place: tuple[int, int], value: float) -> str:
@@ -266,9 +285,8 @@ def broken(place: tuple[int, int], value: float) -> str:
 WRONG: dict[str, tuple[Callable[[], str], str]] = {
     "length": (
         lambda: npy(ours()[0][1:]),
-        f"308 answers; without a column `row` it is one of\n"
-        f"  309: the faces of the two that this project keeps (no blank pictures)\n"
-        f"  310: every row of PublicTest, then of PrivateTest\n  {ROWS}: every row of the file, Training too\n",
+        f"308 answers; expected {ROWS} (every row of the CSV), 310 (the two test splits, PublicTest first), "
+        "309 (these without blank pictures),\nor a column `row`",
     ),
     "nan": (lambda: broken((200, 2), np.nan), "row 261 (PrivateTest): not finite; 1 faces of PrivateTest"),
     "infinite": (lambda: broken((0, 0), -np.inf), "row 60 (PublicTest): not finite"),
@@ -296,6 +314,8 @@ WRONG: dict[str, tuple[Callable[[], str], str]] = {
     "a short row": (lambda: write_csv(ours()[0], start="1,2,3,4,5,6,7,8\n"), "row 1 of the table has 7 cells, the"),
     "shape": (lambda: npy(np.zeros((309, 8))), "float64 of shape (309, 8); expected numbers (N, 7) or labels (N,)"),
     "two tensors": (lambda: tensors(a=ours()[0], b=ours()[0]), "tensors a, b; expected one"),
+    "many tensors": (lambda: tensors(**dict.fromkeys("abcdef", ours()[0])), "tensors a, b, c, d, ...; expected one"),
+    "a folder": (lambda: ".", "a folder; expected a file"),
     "no file": (lambda: "absent.csv", "absent.csv: no such file"),
 }  # fmt: skip
 
@@ -321,9 +341,18 @@ def test_other_files(content: bytes) -> None:
     assert result.output.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"<!DOCTYPE html>\n<html>", "a web page"), (b"\x80\x04}.", "a pickle"), (b"PAR1", "a Parquet file")],
+)
+def test_files_that_are_known_are_named(content: bytes, said: str) -> None:
+    Path("given.csv").write_bytes(content)
+    assert fer("given.csv").output.startswith(f"error: given.csv: {said}")
+
+
 def test_pickles_are_not_loaded() -> None:
     np.save("given.npy", np.array([{}], object), allow_pickle=True)
-    assert fer("given.npy").output.startswith("error: given.npy: Object arrays cannot be loaded")
+    assert fer("given.npy").output.startswith("error: given.npy: Python objects, which are never loaded")
 
 
 def test_the_checkouts_predictions_are_used_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

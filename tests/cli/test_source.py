@@ -78,7 +78,7 @@ def test_a_path_arrives_as_typed(checkout: Path, tmp_path: Path, name: str, abso
     typed_in = tmp_path / "where it's typed"
     typed_in.mkdir()
     (typed_in / name).write_text("emotion")
-    typed = str(typed_in / name) if absolute else f"./{name}"
+    typed = str(typed_in / name) if absolute else name
     said = make(checkout, f"CSV={typed}", cwd=typed_in)
     assert said.returncode == 0, said.stderr
     assert links(checkout) == {name: typed_in / name}
@@ -101,12 +101,6 @@ def test_a_tilde_is_the_home(checkout: Path, tmp_path: Path) -> None:
     arguments = ("CSV=~/fer2013.csv", "FERPLUS=~/my votes.csv")
     assert make(checkout, *arguments, HOME=str(tmp_path)).returncode == 0
     assert links(checkout) == {name: tmp_path / name for name in ("fer2013.csv", "my votes.csv")}
-
-
-def test_a_name_that_begins_with_a_tilde(checkout: Path) -> None:
-    (checkout / "~fer.csv").write_text("emotion")
-    assert make(checkout, "CSV=~fer.csv").returncode == 0
-    assert links(checkout) == {"~fer.csv": checkout / "~fer.csv"}
 
 
 def test_a_path_from_the_environment(checkout: Path, tmp_path: Path) -> None:
@@ -163,3 +157,21 @@ def test_a_users_own_source_is_not_touched(tmp_path: Path, monkeypatch: pytest.M
         Path(name).write_text("mine")
     assert source("one.csv").output.startswith(f"error: {tmp_path}/data/source: is yours and no folder")
     assert Path("data/source").read_text() == "mine"
+
+
+@pytest.mark.parametrize("typed", ["data/source/one.csv", "data/source"])
+def test_no_link_leads_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.csv").write_text("mine")
+    source("one.csv")
+    assert source(typed).output.startswith(f"error: {tmp_path}/{typed}: lies in data/source already")
+    assert Path("data/source/one.csv").read_text() == "mine"
+
+
+def test_two_files_of_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("faces/fer.csv", "votes/fer.csv"):
+        Path(name).parent.mkdir()
+        Path(name).touch()
+    assert "data/source has room for one of a name" in source("faces/fer.csv", "votes/fer.csv").output
+    assert not Path("data/source/fer.csv").exists()

@@ -186,17 +186,24 @@ class TestImages:
         assert said(images, tmp_path) == [f"6 images of {images}", NO_VOTES]
 
     @pytest.mark.parametrize(
-        "place", ["test/angry/7.png", "test/bored/Test_7.png", "validation/angry/7.png", "angry/7.png"]
+        ("place", "what"),
+        [
+            ("test/angry/7.png", "the folder 'test' is PublicTest or PrivateTest: rename it"),
+            ("test/bored/Test_7.png", "the folder 'test' is PublicTest or PrivateTest: rename it"),
+            ("validation/angry/7.png", "the folder 'validation' is PublicTest or PrivateTest: rename it"),
+            ("angry/7.png", "no folder above it says which split it is of"),
+            ("Angry_7.png", "no folder above it says which split it is of"),
+        ],
     )
-    def test_whose_test_split_is_unknown_are_refused(self, images: Path, tmp_path: Path, place: str) -> None:
+    def test_whose_test_split_is_unknown_are_refused(self, images: Path, tmp_path: Path, place: str, what: str) -> None:
         """Before the emotion's name is looked at."""
         save(PICTURES[0], images / place)
         if place.startswith("validation"):
             (images / "test").rename(images / "more")
         message = refused(images, tmp_path)
         assert place in message
-        assert "PublicTest, which selects, or PrivateTest" in message
-        assert "rename it to PublicTest or PrivateTest" in message
+        assert what in message
+        assert "needed are the folders train, PublicTest, which selects, and PrivateTest" in message
 
     def test_whose_name_and_folder_contradict_each_other_are_refused(self, images: Path, tmp_path: Path) -> None:
         save(PICTURES[0], images / "train" / "angry" / "PublicTest_7.png")
@@ -205,7 +212,7 @@ class TestImages:
     def test_of_an_unknown_emotion_are_refused(self, images: Path, tmp_path: Path) -> None:
         (images / "train" / "bored").mkdir()
         Image.fromarray(PICTURES[0]).save(images / "train" / "bored" / "Training_1.png")
-        assert "bored/Training_1.png: its folder is no emotion" in refused(images, tmp_path)
+        assert "bored/Training_1.png: its folder 'bored' is no emotion" in refused(images, tmp_path)
 
     @pytest.mark.parametrize(
         "places",
@@ -225,14 +232,14 @@ class TestImages:
             save(picture, tmp_path / "images" / place)
         lines = said(tmp_path / "images", tmp_path)
         assert any("read as FER2013's: 0 anger, 1 disgust" in line for line in lines) == ("Training/0/9.png" in places)
-        validation = "the validation folder is read as PublicTest, the test folder as PrivateTest"
+        validation = "the folder 'test' is read as PrivateTest, the folder 'val' is read as PublicTest"
         assert (validation in lines) == any(place.lower().startswith("val") for place in places)
 
     @pytest.mark.parametrize("name", ["7", "contempt"])
     def test_of_another_numbering_are_refused(self, images: Path, tmp_path: Path, name: str) -> None:
         save(PICTURES[0], images / "train" / name / "1.png")
         message = refused(images, tmp_path)
-        assert f"train/{name}/1.png: its folder is no emotion" in message
+        assert f"train/{name}/1.png: its folder {name!r} is no emotion" in message
         assert "0 anger, 1 disgust, 2 fear" in message
 
     def test_of_every_lossless_format_are_read(self, images: Path, tmp_path: Path) -> None:
@@ -252,16 +259,22 @@ class TestImages:
         assert len(acquired(images, tmp_path).splitlines()) == 1 + len(PLACES) + 1
 
     @pytest.mark.parametrize(
-        ("name", "content"), [("Training_1.HEIC", b"\0\0\0\x18ftypheic" + bytes(9)), ("Training_1.jp2", b"jp2")]
+        ("name", "content", "what"),
+        [
+            ("Training_1.HEIC", b"\0\0\0\x18ftypheic" + bytes(9), "a HEIC picture; convert it to PNG or JPEG"),
+            ("Training_1", b"\0\0\0\x18ftypheic" + bytes(9), "a HEIC picture; convert it to PNG or JPEG"),
+            *((f"Training_1{suffix}", b"x", f"a {suffix} picture; convert it") for suffix in (".jp2", ".tga", ".ICO")),
+            ("Training_1.png", b"<!DOCTYPE html>", "a web page, not the data"),
+            ("Training_1.png", b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
+        ],
     )
     def test_that_cannot_be_read_are_named_and_not_left_out(
-        self, images: Path, tmp_path: Path, name: str, content: bytes
+        self, images: Path, tmp_path: Path, name: str, content: bytes, what: str
     ) -> None:
         (images / "train" / "angry" / name).write_bytes(content)
         message = refused(images, tmp_path)
         assert message.startswith("1 of 7 pictures cannot be read\n")
-        assert f"train/angry/{name}: a " in message
-        assert message.endswith("picture; convert it to PNG or JPEG")
+        assert f"train/angry/{name}: {what}" in message
 
     def test_of_several_frames_are_refused(self, images: Path, tmp_path: Path) -> None:
         first, *more = (Image.fromarray(picture) for picture in PICTURES[:3])
@@ -279,7 +292,7 @@ class TestImages:
 
     def test_of_sixteen_bits_are_refused(self, images: Path, tmp_path: Path) -> None:
         Image.fromarray(PICTURES[0].astype(np.uint16) * 256).save(images / PLACES[2][0])
-        assert f"{PLACES[2][0]}: more than eight bits" in refused(images, tmp_path)
+        assert f"{PLACES[2][0]}: mode I;16; expected grey or RGB, eight bits" in refused(images, tmp_path)
 
     @pytest.mark.parametrize("length", [0, 8, 20, 60, 1000])
     def test_that_are_damaged_are_refused(self, images: Path, tmp_path: Path, length: int) -> None:
@@ -353,6 +366,7 @@ class TestFolders:
             ("faces.h5", b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
             ("faces", b"PAR1", "a Parquet file"),
             ("fer.csv", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "an Excel file; save it as CSV"),
+            ("fer.xlsx", b"PK\x03\x04" + bytes(26) + b"docProps/app.xml", "an Excel file; save it as CSV"),
             ("fer2013.zip", b"\n<!DOCTYPE html><html>", "a web page, not the data: sign in and download again"),
             ("fer2013.csv", b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
             ("train.csv", b"emotion,pixels\n0,1 2\n", "the same download holds icml_face_data.csv"),
@@ -414,6 +428,13 @@ class TestVotes:
         assert message in str(caught.value)
         assert f"{tmp_path}/source/fer2013new.csv" in str(caught.value)
         assert not (tmp_path / "out" / "votes.csv").exists()
+
+    def test_in_an_archive_are_said_to_be_left_out(self, csv: Path, tmp_path: Path) -> None:
+        (tmp_path / "both").mkdir()
+        csv.rename(tmp_path / "both" / "fer2013.csv")
+        (tmp_path / "both" / "fer2013new.csv").write_text(self.votes(self.LABELS, self.SPLITS))
+        archive = zipped(tmp_path / "both", tmp_path / "both.zip")
+        assert said(archive, tmp_path)[1:] == ["not used: fer2013new.csv", NO_VOTES]
 
     def test_twice_are_refused(self, csv: Path, tmp_path: Path) -> None:
         (tmp_path / "source").mkdir()

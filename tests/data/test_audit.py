@@ -5,13 +5,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fer.constants import IMAGE_SIZE, Emotion, Split
-from fer.data.audit import Audit, Auditor, audit_store, digests, mark_leaks
-from fer.store import Faces, StoreError, create_store, open_store, read_split
+from fer.data.audit import Audit, Auditor, digests, mark_leaks
+from fer.store import Faces, create_store, open_store, read_split
 
 SPLITS = tuple(Split)
 TRAINING, PUBLIC, PRIVATE = range(3)
@@ -122,17 +121,6 @@ class TestStores:
         (4, Emotion.happy, PRIVATE),
     )
 
-    def test_are_counted_from_their_images(self, tmp_path: Path) -> None:
-        write_store(tmp_path / "clean.h5", list(self.FACES))
-        assert audit_store(tmp_path / "clean.h5") == Audit(
-            duplicate_groups=3,
-            redundant_images=3,
-            conflicting_groups=1,
-            in_training={"PublicTest": 1, "PrivateTest": 1},
-            in_public_test={"PrivateTest": 1},
-            in_earlier_split={"PublicTest": 1, "PrivateTest": 2},
-        )
-
     def test_are_marked(self, tmp_path: Path) -> None:
         path = tmp_path / "clean.h5"
         write_store(path, list(self.FACES))
@@ -146,8 +134,3 @@ class TestStores:
         assert marked[Split.public_test].in_training.tolist() == [True, False]
         assert marked[Split.private_test].in_training.tolist() == [False, True, False]
         assert marked[Split.private_test].in_public_test.tolist() == [True, False, False]
-
-    def test_that_are_none_are_an_error(self, tmp_path: Path) -> None:
-        (tmp_path / "clean.h5").write_bytes(b"no store")
-        with pytest.raises(StoreError, match="no HDF5 file"):
-            audit_store(tmp_path / "clean.h5")

@@ -233,7 +233,12 @@ class TestBrokenFiles:
             (b"1,0,1 2 3,Training\n", "no header: its first line is a row already"),
             (b'0,"[1, 2, 3]",Training\n', "no header: its first line is a row already"),
             (b"emotion,emotion,pixels\n", "has no Usage"),
-            (b"emotion,emotion,pixels,Usage\n", "header"),
+            (
+                b"emotion,emotion,pixels,Usage\n",
+                "expected each of emotion,pixels,Usage once in its header, not emotion,",
+            ),
+            (b"label,pixels,Usage\n", "expected each of emotion,pixels,Usage once in its header, not label, pixels,"),
+            (HEADER.replace(b"\n", b"\r") + b"0,1 2 3,Training\r", "its lines end in CR alone"),
             (b"0,1 2 3,Training\n", "no header: its first line is a row already"),
             (HEADER.decode().encode("utf-16"), "UTF-16"),
             (HEADER.decode().encode("utf-16-le"), "header"),

@@ -32,13 +32,13 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def audited(path: Path, folder: Path) -> dict[str, Any]:
     """What ingest says of a file."""
     places = (folder / "clean.h5", folder / "rejected.csv", folder / "near_duplicates.csv")
-    return ingest(path, *places, near_duplicate_correlation=0.95, report=lambda _: None)
+    return ingest(path, *places, near_duplicate_correlation=0.95, max_rejected=1.0, report=lambda _: None)
 
 
 class TestWriteClean:
     def test_writes_what_was_read(self, tmp_path: Path) -> None:
         path = write(tmp_path, HEADER + b"\n".join([*SOUND[:4], b"3,1,Training", b"9,1,Training", *SOUND[4:]]))
-        summary = write_clean(path, tmp_path / "clean.h5", tmp_path / "rejected.csv")
+        summary = write_clean(path, tmp_path / "clean.h5", tmp_path / "rejected.csv", max_rejected=1.0)
         with open_store(tmp_path / "clean.h5") as store:
             for index, split in enumerate(SPLITS):
                 split_faces = read_split(store, split)
@@ -91,7 +91,7 @@ class TestWriteClean:
         black = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
         blanks = [csv_line(black, label=1), csv_line(black, 2, Split.public_test)]
         path = write(tmp_path, HEADER + b"\n".join([SOUND[0], *blanks, SOUND[0], *SOUND[1:3]]))
-        summary = write_clean(path, tmp_path / "clean.h5", tmp_path / "rejected.csv")
+        summary = write_clean(path, tmp_path / "clean.h5", tmp_path / "rejected.csv", max_rejected=1.0)
         assert summary.audit.as_dict() == {
             "duplicate_groups": 1,
             "redundant_images": 1,
@@ -114,7 +114,7 @@ class TestWriteClean:
 
     def test_twice_gives_the_same_bytes(self, tmp_path: Path, synthetic: Path) -> None:
         for name in ("a", "b"):
-            write_clean(synthetic, tmp_path / name / "clean.h5", tmp_path / name / "rejected.csv")
+            write_clean(synthetic, tmp_path / name / "clean.h5", tmp_path / name / "rejected.csv", max_rejected=1.0)
         for name in ("clean.h5", "rejected.csv"):
             assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -124,9 +124,9 @@ class TestWriteClean:
         def small(path: Path) -> Iterator[Chunk]:
             return read_chunks(path, block_bytes=50_000)
 
-        write_clean(synthetic, tmp_path / "a.h5", tmp_path / "a.csv")
+        write_clean(synthetic, tmp_path / "a.h5", tmp_path / "a.csv", max_rejected=1.0)
         monkeypatch.setattr(ingestion, "read_chunks", small)
-        write_clean(synthetic, tmp_path / "b.h5", tmp_path / "b.csv")
+        write_clean(synthetic, tmp_path / "b.h5", tmp_path / "b.csv", max_rejected=1.0)
         assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
         with (tmp_path / "a.csv").open() as file:
             rows = [int(row["row"]) for row in csv.DictReader(file)]
@@ -137,7 +137,7 @@ class TestWriteClean:
         self, tmp_path: Path, synthetic: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store, rejected = tmp_path / "out" / "clean.h5", tmp_path / "out" / "rejected.csv"
-        write_clean(synthetic, store, rejected)
+        write_clean(synthetic, store, rejected, max_rejected=1.0)
         before = store.read_bytes(), rejected.read_bytes()
 
         def fail(_: Auditor) -> Audit:
@@ -145,7 +145,7 @@ class TestWriteClean:
 
         monkeypatch.setattr(Auditor, "flags", fail)
         with pytest.raises(OSError, match="disk full"):
-            write_clean(synthetic, store, rejected)
+            write_clean(synthetic, store, rejected, max_rejected=1.0)
         assert (store.read_bytes(), rejected.read_bytes()) == before
         assert sorted(path.name for path in store.parent.iterdir()) == ["clean.h5", "rejected.csv"]
 
@@ -153,18 +153,18 @@ class TestWriteClean:
     def test_a_file_without_a_valid_face_is_an_error(self, tmp_path: Path, body: bytes) -> None:
         path = write(tmp_path, HEADER + body)
         with pytest.raises(Fer2013Error, match=r"no valid face of Training, PublicTest, PrivateTest in [01] rows"):
-            write_clean(path, tmp_path / "out" / "clean.h5", tmp_path / "out" / "rejected.csv")
+            write_clean(path, tmp_path / "out" / "clean.h5", tmp_path / "out" / "rejected.csv", max_rejected=1.0)
         assert list((tmp_path / "out").iterdir()) == []
 
     def test_a_folder_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(Fer2013Error, match="a folder"):
-            write_clean(tmp_path, tmp_path / "clean.h5", tmp_path / "rejected.csv")
+            write_clean(tmp_path, tmp_path / "clean.h5", tmp_path / "rejected.csv", max_rejected=1.0)
 
 
-def said(path: Path, folder: Path, **limits: Any) -> list[str]:
+def said(path: Path, folder: Path, *, max_rejected: float = 1.0) -> list[str]:
     lines: list[str] = []
     places = (folder / "clean.h5", folder / "rejected.csv", folder / "near_duplicates.csv")
-    ingest(path, *places, near_duplicate_correlation=0.95, report=lines.append, **limits)
+    ingest(path, *places, near_duplicate_correlation=0.95, max_rejected=max_rejected, report=lines.append)
     return lines
 
 

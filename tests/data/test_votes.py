@@ -44,6 +44,19 @@ def test_another_file_is_an_error(tmp_path: Path, lines: tuple[str, ...], header
         read_votes(source, named=Path("named.csv"))
 
 
+def test_the_names_of_images_may_be_in_any_encoding(tmp_path: Path) -> None:
+    path = file(tmp_path, LINES[0])
+    path.write_bytes(path.read_bytes().replace(b"fer0000000", b"f\xe9"))
+    assert read_votes(path) is not None
+
+
+def test_utf_16_is_no_votes(tmp_path: Path) -> None:
+    path = file(tmp_path, LINES[0])
+    path.write_bytes(path.read_text().encode("utf-16"))
+    with pytest.raises(VotesError, match="no FER\\+ votes"):
+        read_votes(path)
+
+
 def test_a_header_alone_is_no_votes(tmp_path: Path) -> None:
     write_votes(tmp_path / "votes.csv", [])
     assert (tmp_path / "votes.csv").read_text() == ",".join(HEADER) + "\n"
