@@ -3,10 +3,14 @@
 import ast
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 from ruamel.yaml import YAML
+
+from fer.config.network import Network
+from fer.config.run import RunConfig
 
 ROOT = Path(__file__).parent.parent
 GRAPH: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -130,6 +134,24 @@ def test_only_headline_numbers_are_metrics() -> None:
         "evaluate": ["metrics/${item.system}.json"],
         "ensemble": ["metrics/ensemble.json"],
     }
+
+
+@pytest.mark.parametrize("stage", ["train", "distil", "transfer", "ablation"])
+def test_a_changed_default_of_any_option_makes_trainings_stale(stage: str) -> None:
+    """Each option stands in train.defaults, which is a parameter of the stage; none has a default in the code."""
+    assert "train.defaults" in STAGES[stage]["params"]
+    models: list[Any] = [RunConfig, *parts_of(Network)]
+    while models:
+        for name, field in models.pop().model_fields.items():
+            assert field.is_required(), name
+            models += [part for part in parts_of(field.annotation) if issubclass(part, BaseModel)]
+
+
+def parts_of(annotation: Any) -> list[type]:
+    """The classes in an annotation, those of unions and tuples too."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return [annotation]
+    return [part for argument in get_args(annotation) for part in parts_of(argument)]
 
 
 def test_no_environment_variable_decides_a_result() -> None:

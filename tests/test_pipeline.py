@@ -56,9 +56,13 @@ class Clone:
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         nowhere = subprocess.DEVNULL
-        return subprocess.Popen(
-            command, cwd=self.demo, env=self.environment, stdout=nowhere, stderr=nowhere, start_new_session=True
-        )
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores Ctrl-C
+        try:
+            return subprocess.Popen(
+                command, cwd=self.demo, env=self.environment, stdout=nowhere, stderr=nowhere, start_new_session=True
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def commit(self, message: str) -> None:
         self.run("git", "add", "-A", cwd=self.folder)
@@ -320,16 +324,19 @@ def wait_for(condition: Any, seconds: float = 120) -> None:
         time.sleep(0.02 if seconds < 600 else 5)
 
 
-@pytest.mark.parametrize("whole_tree", [True, False])
-def test_a_killed_repro_goes_on_and_ends_in_the_same_bytes(clone: Clone, whole_tree: bool) -> None:
+@pytest.mark.parametrize("how", ["Ctrl-C", "all killed", "dvc killed"])
+def test_an_ended_repro_goes_on_and_ends_in_the_same_bytes(clone: Clone, how: str) -> None:
     expected = clone.outs(TEACHER)
     checkpoints = clone.demo / ".checkpoints"
     assert not list(checkpoints.glob("*.pt"))
     process = clone.start("dvc", "repro", "--force", "--single-item", TEACHER)
     wait_for(lambda: list(checkpoints.glob("*.pt")))
     family = psutil.Process(process.pid).children(recursive=True)
-    for victim in [psutil.Process(process.pid), *(family if whole_tree else [])]:
-        victim.send_signal(signal.SIGKILL)
+    if how == "Ctrl-C":
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    else:
+        for victim in [psutil.Process(process.pid), *(family if how == "all killed" else [])]:
+            victim.send_signal(signal.SIGKILL)
     process.wait()
     psutil.wait_procs(family, timeout=30)
     assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
@@ -338,6 +345,15 @@ def test_a_killed_repro_goes_on_and_ends_in_the_same_bytes(clone: Clone, whole_t
     assert "epoch 1/" not in result.stderr
     assert clone.outs(TEACHER) == expected
     assert not list(checkpoints.glob("*.pt"))
+    assert clone.status() == ""
+
+
+@pytest.mark.full
+def test_an_experiment_in_a_folder_of_its_own(clone: Clone) -> None:
+    rate = (clone.demo / "params.yaml").read_bytes()
+    clone.run("dvc", "exp", "run", "--temp", "-S", "systems.cs231n_baseline.lr=0.005")
+    assert "0.005" in clone.run("dvc", "exp", "show", "--csv").stdout
+    assert (clone.demo / "params.yaml").read_bytes() == rate
     assert clone.status() == ""
 
 
