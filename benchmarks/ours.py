@@ -96,11 +96,14 @@ def our_epoch(
     """Return one epoch of fer/training/loop.py, compiled where training would, or as `compiled` says."""
     config = config_of(case, augmented=augmented)
     classifier = classifier_of(case, config).to(device, memory_format=layout(device))  # type: ignore[call-overload]
-    compiled = compiles(config.compile, device) if compiled is None else compiled
-    forward = Forward(classifier, batch_size=case.batch_size, compiled=compiled)
+    forward = Forward(classifier, case.batch_size)
     optimizer = build_optimizer(config, classifier)
     on_device = DeviceFaces(faces, Split.training, device)
     precision = pick_precision("auto", device)
+    if compiles(config.compile, device) if compiled is None else compiled:
+        forward.compile(next(training_batches(on_device, config, seed=0, epoch=0)).images, precision)
+        if forward.compiled is None:
+            raise RuntimeError("nothing can be compiled here: there is nothing to time")
     lrs = [config.lr] * batch_count(len(faces), case.batch_size)
 
     def epoch() -> float:

@@ -16,11 +16,13 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import optuna
+import torch
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
@@ -171,6 +173,7 @@ def work(plan: Plan) -> None:
         with ExitStack() as drawing:  # one process at a time counts the trials and draws another
             drawing.enter_context(file_lock(FOLDER / f"{plan.name}.lock"))
             fail_stale_trials(study)
+            forget_unborn(study)
             ended = len(study.get_trials(deepcopy=False, states=ENDED))
             if ended >= plan.trials:
                 return
@@ -178,6 +181,14 @@ def work(plan: Plan) -> None:
                 study.optimize(partial(run_trial, plan, study, drawing.close), 1, callbacks=[partial(end_trial, plan)])
                 continue
         time.sleep(1)
+
+
+def forget_unborn(study: optuna.Study) -> None:
+    """Let trials fail whose process was killed before it chose a parameter: Optuna waits for their first heartbeat."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        began = trial.datetime_start
+        if not trial.params and began and (datetime.now() - began).total_seconds() > GRACE:
+            study.tell(trial.number, state=TrialState.FAIL)
 
 
 def run_trial(plan: Plan, study: optuna.Study, drawn: Callable[[], None], trial: Trial) -> float:
@@ -200,7 +211,7 @@ def run_trial(plan: Plan, study: optuna.Study, drawn: Callable[[], None], trial:
         return validation_accuracy(job.out / f"{job.seed}.safetensors")
     except optuna.TrialPruned:
         raise
-    except UserError as error:  # it diverged
+    except (UserError, torch.OutOfMemoryError) as error:  # it diverged, or is too large: tried again it would be too
         print(f"trial {trial.number}: {error}", file=sys.stderr)
         raise optuna.TrialPruned from None
     except BaseException:  # Ctrl+C for one: Optuna lets the trial fail

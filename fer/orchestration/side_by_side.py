@@ -27,7 +27,7 @@ PAUSE = 0.2  # seconds
 
 
 class TrainingError(UserError):
-    """A training that could not end; finished epochs are kept and the next call continues."""
+    """A training that could not end; the next call continues from the checkpoint."""
 
 
 class Stopped(Exception):  # noqa: N818 - no error: nobody sees it
@@ -97,7 +97,7 @@ def run_side_by_side(jobs: list[Job], workers: int, report: Report) -> None:
             except BrokenProcessPool:
                 raise TrainingError(
                     f"{jobs[0].system}: a training process was killed (out of memory?)\n"
-                    "finished epochs are kept: the next `dvc repro` continues there"
+                    "the next `dvc repro` continues from its last checkpoint"
                 ) from None
             finally:
                 stop.set()

@@ -89,7 +89,7 @@ def is_lost_connection(error: RuntimeError) -> bool:
 def lost() -> str:
     return (
         f"process {os.environ['RANK']} of {os.environ['WORLD_SIZE']}: another training process was killed or ended\n"
-        "finished epochs are kept: the next `dvc repro` continues there"
+        "the next `dvc repro` continues from its last checkpoint"
     )
 
 

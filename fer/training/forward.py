@@ -15,35 +15,45 @@ def compiles(wanted: str, device: torch.device) -> bool:
 
 
 class Forward:
-    """Call a network; compiled (torch's `reduce-overhead`: CUDA graphs on a GPU) for batches of one size.
+    """Call a network; after `compile`, through torch's `reduce-overhead` (CUDA graphs on a GPU) for one batch size.
 
-    The last batch of an epoch has another size and is not worth a graph. Where nothing can be compiled, say so once on
-    stderr and go on without.
+    The last batch of an epoch has another size and is not worth a graph.
     """
 
-    def __init__(self, network: nn.Module, *, batch_size: int, compiled: bool) -> None:
+    def __init__(self, network: nn.Module, batch_size: int) -> None:
         self.network = network
         self.batch_size = batch_size
         self.compiled: Callable[[Tensor], Tensor] | None = None
-        if compiled:
-            self.compiled = torch.compile(network, mode="reduce-overhead", dynamic=False)
+
+    def compile(self, images: Tensor, precision: torch.dtype) -> None:
+        """Compile, and train on a full batch until its graphs are recorded; leave nothing of that in the network.
+
+        Where that fails (no compiler, no memory), say so on stderr and go on without. It must fail here: a backward
+        pass is compiled when it is first called, in the middle of an epoch.
+        """
+        before = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        try:
+            torch._inductor.config.deterministic = True  # choose no kernel by timing
+            self.compiled = torch.compile(self.network.train(), mode="reduce-overhead", dynamic=False)
+            for _ in range(3):  # compiled, recorded, replayed
+                with torch.autocast(images.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
+                    logits = self(images)
+                logits.float().sum().backward()  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            print(f"compile: not possible here ({reason}); training goes on without it", file=sys.stderr)
+            self.compiled = None
+        self.network.zero_grad(set_to_none=True)
+        self.network.load_state_dict(before)
 
     def train(self) -> "Forward":
         """Return this epoch's, in training mode; over several processes made anew, since layers unfreeze."""
         self.network.train()
-        if not in_process_group():
-            return self
-        return Forward(replicated(self.network), batch_size=self.batch_size, compiled=False)
+        return Forward(replicated(self.network), self.batch_size) if in_process_group() else self
 
     def __call__(self, images: Tensor) -> Tensor:
         if self.compiled is None or len(images) != self.batch_size:
             logits: Tensor = self.network(images)
             return logits
-        try:
-            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-            return self.compiled(images)
-        except torch._dynamo.exc.TorchDynamoException as error:
-            reason = str(error).strip().splitlines()[0]
-            print(f"compile: not possible here ({reason}); training goes on without it", file=sys.stderr)
-            self.compiled = None
-            return self(images)
+        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        return self.compiled(images)

@@ -15,7 +15,7 @@ from fer.constants import Split
 from fer.errors import UserError
 from fer.models.classifier import predict
 from fer.training.batches import Batch, TrainingSet, batch_count, training_batches
-from fer.training.distributed import for_mean_gradient, gathered, shard
+from fer.training.distributed import for_mean_gradient, gathered, shard, size
 from fer.training.ema import Ema
 from fer.training.forward import Forward, compiles
 from fer.training.losses import Loss
@@ -52,6 +52,7 @@ class Run:
     history: list[Epoch] = field(default_factory=list)
     best: Epoch | None = None
     best_state: dict[str, Tensor] = field(default_factory=dict)
+    compiled: bool = False
 
     def add(self, epoch: Epoch, classifier: nn.Module, select_by: str) -> None:
         """Add a line to the history; copy the weights where it is the best one."""
@@ -140,12 +141,15 @@ def train(
         keep: called with the epochs done and the weights, every `config.keep_every` epochs.
     """
     refuse_other_splits(training.split, validation.split)
+    refuse_empty_shards(config.batch_size, len(training), len(validation))
     optimizer = build_optimizer(config, classifier)
     ema = Ema(classifier, config.ema) if config.ema else None
     judged = ema.network if ema else classifier
     run = restore(checkpoint, classifier, optimizer, ema)
-    compiled = compiles(config.compile, training.labels.device)
-    forward = Forward(classifier, batch_size=config.batch_size, compiled=compiled)
+    forward = Forward(classifier, config.batch_size)
+    if compiles(config.compile, training.labels.device) and (run.compiled or not run.history):
+        forward.compile(next(training_batches(training, config, seed=seed, epoch=0)).images, precision)
+    run.compiled = forward.compiled is not None
     steps = batch_count(len(training), config.batch_size)
     while not run.ended(config):
         number = len(run.history)
@@ -174,6 +178,11 @@ def refuse_other_splits(training: Split, validation: Split) -> None:
         raise ValueError(f"{asked}: only Training trains, only PublicTest selects")
 
 
+def refuse_empty_shards(*faces: int) -> None:
+    if min(faces) < size():
+        raise UserError(f"train.launcher: {size()} processes share batches of {min(faces)} faces; some would get none")
+
+
 def train_epoch(
     forward: Forward,
     batches: Iterable[Batch],
@@ -195,6 +204,7 @@ def train_epoch(
     for lr, batch in zip(lrs, batches, strict=True):
         set_lr(optimizer, lr)
         logits, value = gradient(forward, batch, loss=loss, optimizer=optimizer, precision=precision)
+        right.append(right_answers(logits, batch))  # before another replay writes over the logits
         if rho:
             with climbed(forward.network, rho):
                 gradient(forward, batch, loss=loss, optimizer=optimizer, precision=precision)
@@ -202,7 +212,6 @@ def train_epoch(
         if ema:
             ema.update()
         losses.append(value)
-        right.append(right_answers(logits, batch))
         sizes.append(len(batch.labels))
         shares.append(batch.share)
         progress(sum(sizes))
@@ -257,6 +266,7 @@ def snapshot(run: Run, classifier: nn.Module, optimizer: torch.optim.Optimizer, 
         "history": [vars(epoch) for epoch in run.history],
         "best": vars(run.best) if run.best else None,
         "best_state": run.best_state,
+        "compiled": run.compiled,
     }
 
 
@@ -270,4 +280,4 @@ def restore(checkpoint: Checkpoint, classifier: nn.Module, optimizer: torch.opti
     if ema:
         ema.load_state_dict(state["ema"])
     best = Epoch(**state["best"]) if state["best"] else None
-    return Run([Epoch(**epoch) for epoch in state["history"]], best, state["best_state"])
+    return Run([Epoch(**epoch) for epoch in state["history"]], best, state["best_state"], state["compiled"])

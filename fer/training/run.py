@@ -154,12 +154,17 @@ def build_loss(config: RunConfig, teachers: Sequence[Path], training: DeviceFace
     weights = balanced_weights(training.labels) if config.class_weights == "balanced" else None
     labels: Loss = CrossEntropy(weights, label_smoothing=config.label_smoothing)
     if teachers:
-        members = [load_classifier(path)[0].to(training.labels.device) for path in teachers]
+        members = [teacher_of(path, training.labels.device) for path in teachers]
         labels = Distillation(
             teacher_logits(members, training, precision),
             alpha=config.distil.alpha, temperature=config.distil.temperature, label_loss=labels,
         )  # fmt: skip
     return Mixed(labels) if config.mixup else labels
+
+
+def teacher_of(path: Path, device: torch.device) -> nn.Module:
+    teacher, _ = load_classifier(path)
+    return teacher.to(device, memory_format=layout(device))  # type: ignore[call-overload, no-any-return]
 
 
 def describe_sources(config: RunConfig, weights: Path | None, teachers: Sequence[Path]) -> dict[str, Any]:
@@ -185,6 +190,7 @@ def describe(config: RunConfig, classifier: Classifier, run: Run, faces: int) ->
         "epochs_trained": len(run.history),
         "validation_accuracy": round(run.best.validation_accuracy, 6),
         **group_facts(),
+        **({"compiled": True} if run.compiled else {}),
     }
 
 

@@ -22,7 +22,7 @@ from fer.data.normalise import normalise_store
 from fer.errors import UserError
 from fer.orchestration import search as search_module
 from fer.orchestration.jobs import Job, Report, run_job
-from fer.orchestration.search import PARAMETERS, TRIALS, Plan, open_storage, open_study, search, suggest
+from fer.orchestration.search import PARAMETERS, TRIALS, Plan, forget_unborn, open_storage, open_study, search, suggest
 from fer.orchestration.search_system import job_of, reproduce, search_system
 from fer.orchestration.search_tables import accuracy_of, parameters_of
 from tests.data.test_normalise import write_store
@@ -183,6 +183,17 @@ def test_the_trial_of_another_process_is_waited_for(store: Path, monkeypatch: py
     monkeypatch.setattr(time, "sleep", end)
     assert [trial.number for trial in search(wanted, jobs=1)] == [0, 1]
     assert waits == [1]
+
+
+def test_a_trial_killed_before_its_first_heartbeat_is_not_waited_for(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = open_study(plan(store, trials=1, epochs=1))
+    study.ask()
+    for grace, expected in ((60, TrialState.RUNNING), (-1, TrialState.FAIL)):
+        monkeypatch.setattr("fer.orchestration.search.GRACE", grace)
+        forget_unborn(study)
+        assert study.trials[0].state is expected
 
 
 @pytest.mark.parametrize(

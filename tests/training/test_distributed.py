@@ -23,6 +23,7 @@ from fer.models.classifier import load_classifier
 from fer.orchestration.side_by_side import train_seeds
 from fer.training.batches import batch_count, training_batches
 from fer.training.distributed import TIMEOUT, gathered, joined, with_common_statistics
+from fer.training.loop import refuse_empty_shards
 from tests.runs import contents, jobs, toy_config
 from tests.training.test_loop import toy_faces, toy_network
 
@@ -90,7 +91,7 @@ def test_a_killed_process_is_a_clear_error_and_the_next_run_goes_on(store: Path,
     _, errors = process.communicate(timeout=900)
     assert process.returncode != 0
     assert "error: process 0 of 2: another training process was killed or ended" in errors
-    assert "the next `dvc repro` continues there" in errors
+    assert "the next `dvc repro` continues from its last checkpoint" in errors
     assert not (tmp_path / "cut" / "0.safetensors").exists()
     kept = next((tmp_path / ".checkpoints").glob("*.pt"))
     done = len(torch.load(kept, weights_only=True)["history"])
@@ -145,6 +146,13 @@ def test_a_gpu_process_joins_with_its_device_and_time_to_wait(monkeypatch: pytes
         {"backend": "nccl", "device_id": torch.device("cuda:3")} | waits,
         {"backend": "gloo", "device_id": None} | waits,
     ]
+
+
+def test_batches_smaller_than_the_group_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fer.training.loop.size", lambda: 16)
+    refuse_empty_shards(16, 28_709, 3_589)
+    with pytest.raises(UserError, match=r"train\.launcher: 16 processes share batches of 8 faces"):
+        refuse_empty_shards(8, 28_709, 3_589)
 
 
 @pytest.mark.parametrize(("faces", "processes"), [(28_709, 16), (28_709, 1), (28_709, 9), (100, 16), (51, 2), (3, 1)])
