@@ -15,8 +15,9 @@ from fer.data.audit import Audit, Auditor
 from fer.data.fer2013 import Chunk, Fer2013Error, read_chunks
 from fer.data.ingest import FER2013_CLASSES, FER2013_ROWS, ingest, write_clean
 from fer.data.pixels import Reason
-from fer.data.synthetic import PLANTED, split_sizes, write_synthetic_csv
+from fer.data.synthetic import split_sizes, write_synthetic_csv
 from fer.store import open_store, read_split
+from tests.data import planted
 from tests.data.test_fer2013 import FACE, HEADER, PIXEL_TEXT, SOUND, SPLITS, csv_line, faces, write
 
 RAW = Path(__file__).parents[2] / "data" / "raw.csv"
@@ -61,30 +62,30 @@ class TestWriteClean:
         content = audited(synthetic, tmp_path)
         assert content["rejected"] == {
             "unreadable_row": 0,
-            "unknown_emotion": PLANTED.unknown_emotion,
-            "unknown_usage": PLANTED.unknown_usage,
-            "invalid_pixel": PLANTED.invalid_pixel,
-            "wrong_pixel_count": PLANTED.wrong_pixel_count,
-            "constant_image": PLANTED.blank,
+            "unknown_emotion": planted.UNKNOWN_EMOTION,
+            "unknown_usage": planted.UNKNOWN_USAGE,
+            "invalid_pixel": planted.INVALID_PIXEL,
+            "wrong_pixel_count": planted.WRONG_PIXEL_COUNT,
+            "constant_image": planted.BLANK,
         }
-        assert content["rows"] == sum(split_sizes(100).values()) + PLANTED.rows
+        assert content["rows"] == sum(split_sizes(100).values()) + planted.ROWS
         assert content["rows"] == sum(content["kept"].values()) + sum(content["rejected"].values())
         audit = content["audit"]
-        assert audit["redundant_images"] == PLANTED.redundant_images
-        assert audit["duplicate_groups"] == PLANTED.duplicate_groups
-        assert audit["conflicting_groups"] == PLANTED.conflicting_duplicates
+        assert audit["redundant_images"] == planted.REDUNDANT_IMAGES
+        assert audit["duplicate_groups"] == planted.DUPLICATE_GROUPS
+        assert audit["conflicting_groups"] == planted.CONFLICTING_DUPLICATES
         assert audit["in_training"] == {
-            "PublicTest": PLANTED.public_test_copies,
-            "PrivateTest": PLANTED.private_test_copies,
+            "PublicTest": planted.PUBLIC_TEST_COPIES,
+            "PrivateTest": planted.PRIVATE_TEST_COPIES,
         }
         assert content["near_duplicates"] == {
             "correlation": 0.95,
-            "PublicTest": {"faces": PLANTED.public_test_copies, "mirrored": 0},
-            "PrivateTest": {"faces": PLANTED.private_test_copies + PLANTED.mirrored, "mirrored": PLANTED.mirrored},
+            "PublicTest": {"faces": planted.PUBLIC_TEST_COPIES, "mirrored": 0},
+            "PrivateTest": {"faces": planted.PRIVATE_TEST_COPIES + planted.MIRRORED, "mirrored": planted.MIRRORED},
         }
         with open_store(tmp_path / "clean.h5") as store:
-            assert read_split(store, Split.public_test).in_training.sum() == PLANTED.public_test_copies
-            assert read_split(store, Split.private_test).in_training.sum() == PLANTED.private_test_copies
+            assert read_split(store, Split.public_test).in_training.sum() == planted.PUBLIC_TEST_COPIES
+            assert read_split(store, Split.private_test).in_training.sum() == planted.PRIVATE_TEST_COPIES
             assert not read_split(store, Split.training).in_training.any()
 
     def test_audits_the_file_with_its_constant_images_too(self, tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ class TestWriteClean:
         with (tmp_path / "a.csv").open() as file:
             rows = [int(row["row"]) for row in csv.DictReader(file)]
         assert rows == sorted(rows)
-        assert len(rows) == PLANTED.blank + PLANTED.malformed
+        assert len(rows) == planted.BLANK + planted.MALFORMED
 
     def test_an_error_leaves_what_was_there(
         self, tmp_path: Path, synthetic: Path, monkeypatch: pytest.MonkeyPatch
