@@ -160,18 +160,13 @@ def ingest(
 
 
 def _append(writer: StoreWriter, chunk: Chunk) -> None:
-    for index, split in enumerate(SPLITS):
-        chosen = chunk.usages == index
-        unknown = np.zeros(np.count_nonzero(chosen), np.bool_)
-        faces = Faces(
-            images=chunk.images[chosen],
-            labels=chunk.labels[chosen],
-            rows=chunk.rows[chosen],
-            in_training=unknown,
-            in_public_test=unknown,
-        )
-        if len(faces):
-            writer.append(split, faces)
+    for place, split in enumerate(SPLITS):
+        chosen = chunk.usages == place
+        if chosen.any():
+            unknown = np.zeros(np.count_nonzero(chosen), np.bool_)
+            writer.append(
+                split, Faces(chunk.images[chosen], chunk.labels[chosen], chunk.rows[chosen], unknown, unknown)
+            )
 
 
 def mark_leaks(writer: StoreWriter, kept: pd.DataFrame) -> None:
