@@ -36,10 +36,9 @@ def eager() -> Predictor:
 
 
 def exported(*, int8: bool) -> Predictor:
-    from fer.export.calibration import training_faces  # noqa: PLC0415
     from fer.export.export import Exported  # noqa: PLC0415
     from fer.export.onnx import export_onnx  # noqa: PLC0415
-    from fer.export.quantise import quantise  # noqa: PLC0415
+    from fer.export.quantise import quantise, training_faces  # noqa: PLC0415
 
     folder = Path(sys.argv[2])
     path = folder / f"{sys.argv[1]}.onnx"

@@ -6,8 +6,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from fer.app.emoji import SKIN, draw_emoji
+from fer.app.faces import Box
 from fer.app.photos import STDIN, Pixels
 from fer.app.predict import Face
+from fer.constants import Emotion
 from fer.files import atomic_write
 
 QUALITY = 92  # of the JPEG files
@@ -20,32 +22,22 @@ def annotate(pixels: Pixels, faces: Iterable[Face]) -> Image.Image:
     """Return the photo with each face's box and a label: emoji, emotion, probability. The largest face lies on top."""
     picture = Image.fromarray(pixels)
     for face in reversed(tuple(faces)):
-        draw_face(picture, face)
+        first = face.ranked[0]
+        size = draw_box(picture, face, LETTERS)
+        draw_label(picture, face.box, size, f"{first.name} {100 * face.share(first):.0f} %", first)
     return picture
 
 
 def numbered(pixels: Pixels, faces: Iterable[Face]) -> Image.Image:
-    """Return the photo with each face's box and, above it where there is room, its number, from 1."""
+    """Return the photo with each face's box and its number, from 1."""
     picture = Image.fromarray(pixels)
     smallest = max(LETTERS, max(picture.size) // NUMBERS)
     for number, face in reversed(tuple(enumerate(faces, start=1))):
-        size = draw_box(picture, face, smallest)
-        width, height = round(size * (0.8 + 0.6 * len(str(number)))), round(1.4 * size)
-        left = min(face.box.left, picture.width - width)
-        top = max(0, face.box.top - height)
-        draw = ImageDraw.Draw(picture)
-        draw.rounded_rectangle((left, top, left + width, top + height), radius=size // 3, fill=LABEL)
-        middle = (left + width // 2, top + height // 2)
-        draw.text(middle, str(number), font=ImageFont.load_default(size), fill="white", anchor="mm")
+        draw_label(picture, face.box, draw_box(picture, face, smallest), str(number))
     return picture
 
 
-def draw_face(picture: Image.Image, face: Face) -> None:
-    size = draw_box(picture, face)
-    draw_label(picture, face, size)
-
-
-def draw_box(picture: Image.Image, face: Face, smallest: int = LETTERS) -> int:
+def draw_box(picture: Image.Image, face: Face, smallest: int) -> int:
     """Draw the box; return the size of the letters that fit it, in pixels."""
     box = face.box
     size = max(smallest, min(box.width // 5, min(picture.size) // 12))
@@ -59,22 +51,20 @@ def line_width(size: int) -> int:
     return max(2, size // 8)
 
 
-def draw_label(picture: Image.Image, face: Face, size: int) -> None:
+def draw_label(picture: Image.Image, box: Box, size: int, text: str, emotion: Emotion | None = None) -> None:
     """Draw it above the box, below it where there is no room, and always inside the picture."""
-    emotion, box, width = face.ranked[0], face.box, line_width(size)
-    text = f"{emotion.name} {100 * face.share(emotion):.0f} %"
-    font = ImageFont.load_default(size)
-    pad = size // 3
-    height = round(1.5 * size)
-    wide = round(font.getlength(text)) + height + 3 * pad
+    font, width, height, pad = ImageFont.load_default(size), line_width(size), round(1.5 * size), size // 3
+    start = pad if emotion is None else pad + height  # where the text begins, after the emoji
+    wide = start + round(font.getlength(text)) + pad
     left = max(0, min(box.left, picture.width - wide))
     above, below = box.top - height - width, box.top + box.height + width
     top = above if above >= 0 else min(below, picture.height - height)
     draw = ImageDraw.Draw(picture)
-    draw.rounded_rectangle((left, top, left + wide, top + height), radius=size // 3, fill=LABEL)
-    drawn = draw_emoji(emotion, round(1.2 * size))
-    picture.paste(drawn, (left + pad, top + round(0.15 * size)), drawn)
-    draw.text((left + height + pad, top + height // 2), text, font=font, fill="white", anchor="lm")
+    draw.rounded_rectangle((left, top, left + wide, top + height), radius=pad, fill=LABEL)
+    if emotion is not None:
+        drawn = draw_emoji(emotion, round(1.2 * size))
+        picture.paste(drawn, (left + pad, top + round(0.15 * size)), drawn)
+    draw.text((left + start, top + height // 2), text, font=font, fill="white", anchor="lm")
 
 
 class Annotations:

@@ -70,7 +70,8 @@ def labelled_pictures(folder: Path, order: Mapping[int, Emotion] = ORDER) -> Lab
         found.left_out += left_out
     if not found.labels:
         refuse(folder, [path for path in others if path.is_dir()], order)
-    found.notes = [*notes_on_others(others), *notes_on_numbers(numbers, order), *notes_on_names(found.labels)]
+    numbered = [f"numbers are taken as {spelled(order)}"] if numbers else []
+    found.notes = [*notes_on_others(others), *numbered, *notes_on_names(found.labels)]
     return found
 
 
@@ -101,16 +102,11 @@ def spelled(order: Mapping[int, Emotion]) -> str:
     return ", ".join(f"{number} {emotion.name}" for number, emotion in sorted(order.items()))
 
 
-def notes_on_others(others: Iterable[Path]) -> list[str]:
+def notes_on_others(others: list[Path]) -> list[str]:
     """Return what is left out because it lies in no emotion's folder."""
-    others = list(others)
     loose = sum(path.is_file() for path in others)
     notes = [f"{path}: not called like one of the seven emotions; left out" for path in others if path.is_dir()]
     return [*notes, *([f"left out: {loose:,} files that lie in no emotion's folder"] if loose else [])]
-
-
-def notes_on_numbers(numbers: list[str], order: Mapping[int, Emotion]) -> list[str]:
-    return [f"numbers are taken as {spelled(order)}"] if numbers else []
 
 
 def notes_on_names(files: Iterable[str]) -> list[str]:

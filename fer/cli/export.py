@@ -65,7 +65,7 @@ def write(weights: Path, out: Path, *, opset: int, int8: bool) -> str:
 def calibration_faces(weights: Path) -> "tuple[NDArray[np.uint8], str]":
     """Return faces that the network learned from, (N, 48, 48), where this folder has them, else synthetic ones."""
     from fer.app.synthetic import synthetic_faces  # noqa: PLC0415
-    from fer.export.calibration import training_faces  # noqa: PLC0415
+    from fer.export.quantise import training_faces  # noqa: PLC0415
     from fer.models.classifier import load_classifier  # noqa: PLC0415
     from fer.store import open_store  # noqa: PLC0415
 

@@ -10,13 +10,13 @@ matrix product a sixteenth as large leaves a few thousand pairs of FER2013's 200
 in float64: the result does not depend on how the product was rounded.
 """
 
-import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from fer.constants import IMAGE_SIZE, TEST_SPLITS, Split
@@ -126,17 +126,7 @@ def write_near_duplicates(path: Path, pairs: Iterable[NearDuplicate]) -> None:
 
 def read_near_duplicates(path: Path) -> list[NearDuplicate]:
     """Return what write_near_duplicates wrote."""
-    with path.open(encoding="ascii", newline="") as file:
-        return [
-            NearDuplicate(
-                int(row["row"]),
-                row["split"],
-                int(row["training_row"]),
-                float(row["correlation"]),
-                row["mirrored"] == "true",
-            )
-            for row in csv.DictReader(file)
-        ]
+    return [NearDuplicate(*row) for row in pd.read_csv(path).itertuples(index=False)]
 
 
 def count_near_duplicates(pairs: Iterable[NearDuplicate]) -> dict[str, dict[str, int]]:

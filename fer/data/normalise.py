@@ -4,14 +4,13 @@
 `global` one mean and one standard deviation over all pixels, as report 002
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from fer.constants import IMAGE_SIZE, Split
+from fer.constants import IMAGE_SIZE, TEST_SPLITS, Split
 from fer.errors import UserError
 from fer.store import FITTED, Faces, Statistics, create_store, open_store, read_blocks
 
@@ -23,7 +22,7 @@ def normalise_store(clean: Path, out: Path, *, drop_leaked: bool) -> None:
     Raise UserError where that leaves no face.
     """
     with open_store(clean) as source, create_store(out, source_sha256=source.attrs["source_sha256"]) as writer:
-        leaked = test_digests(source) if drop_leaked else set()
+        leaked = test_images(source) if drop_leaked else set()
         for split in Split:
             for block in read_blocks(source, split):
                 writer.append(split, without(block, leaked) if split is Split.training else block)
@@ -57,15 +56,9 @@ def fit(method: str, sums: NDArray[np.int64], squares: int, count: int) -> Stati
     return mean.astype(np.float32), np.full(sums.shape, np.sqrt(max(variance, 1e-12)), np.float32)
 
 
-def test_digests(source: h5py.File) -> set[bytes]:
+def test_images(source: h5py.File) -> set[bytes]:
     """Return the pixels of every test face, to look Training faces up in."""
-    return {image.tobytes() for image in test_images(source)}
-
-
-def test_images(source: h5py.File) -> Iterator[NDArray[np.uint8]]:
-    for split in (Split.public_test, Split.private_test):
-        for faces in read_blocks(source, split):
-            yield from faces.images
+    return {image.tobytes() for split in TEST_SPLITS for faces in read_blocks(source, split) for image in faces.images}
 
 
 def without(faces: Faces, leaked: set[bytes]) -> Faces:

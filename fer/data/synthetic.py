@@ -7,8 +7,10 @@ training faces. The same are planted here, in known numbers, so that the ingest 
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +20,7 @@ from fer.data.face_drawing import ActionUnits, draw_expression
 from fer.data.votes import write_votes
 from fer.errors import UserError
 from fer.ferplus import CHOICES, OF_EMOTION
-from fer.files import atomic_write
+from fer.files import write_csv
 
 PROTOTYPES = {
     Emotion.anger: ActionUnits(au4=1.0, au5=0.5, au7=0.8, au23=1.0),
@@ -42,15 +44,7 @@ COMPANIONS = {
 UNITS = tuple(field.name for field in fields(ActionUnits))
 
 # The Training split of the competition's file (Goodfellow et al., 2013): its class imbalance is kept.
-FER2013_TRAINING_COUNTS = {
-    Emotion.anger: 3995,
-    Emotion.disgust: 436,
-    Emotion.fear: 4097,
-    Emotion.happy: 7215,
-    Emotion.sad: 4830,
-    Emotion.surprise: 3171,
-    Emotion.neutral: 4965,
-}
+FER2013_TRAINING_COUNTS = dict(zip(Emotion, (3995, 436, 4097, 7215, 4830, 3171, 4965), strict=True))
 FEWEST_DISGUST = {Split.training: 12, Split.public_test: 3, Split.private_test: 3}
 FEWEST_FACES = 100  # with fewer, the planted rows would outweigh the faces
 
@@ -61,72 +55,22 @@ SHARPNESS = 4.0
 STRAY = 0.01  # the share of votes for contempt, and of those for unknown
 
 
-@dataclass(frozen=True)
-class Planted:
-    """How many rows of each kind are planted, on top of the valid faces.
-
-    Every copied Training face has one copy, but for one with two (among `training_duplicates`), so that
-    groups and redundant images differ. No face is copied in two ways. No two blank images are equal, and the
-    pixels of a malformed row are those of no other row.
-    """
-
-    blank: int = 6  # one grey all over, valid otherwise: 4 Training, 1 PublicTest, 1 PrivateTest
-    wrong_pixel_count: int = 3  # 2303, 2305 and 0 pixels
-    invalid_pixel: int = 4  # "abc", "300", "-4", "12.5"
-    unknown_emotion: int = 2  # "9", "happy"
-    unknown_usage: int = 2  # "Validation", ""
-    training_duplicates: int = 12  # copies of 11 Training faces, same label, within Training
-    conflicting_duplicates: int = 5  # copies of 5 Training faces with another label, within Training
-    public_test_copies: int = 6  # PublicTest rows that are copies of Training faces, same label
-    private_test_copies: int = 7  # PrivateTest rows that are copies of Training faces, same label
-    mirrored: int = 1  # a PrivateTest row that is a Training face mirrored left to right, same label
-
-    @property
-    def malformed(self) -> int:
-        """Rows that do not parse; with `blank`, the rows that ingest rejects."""
-        return self.wrong_pixel_count + self.invalid_pixel + self.unknown_emotion + self.unknown_usage
-
-    @property
-    def redundant_images(self) -> int:
-        """Valid images beyond the first of each group: valid rows minus distinct images."""
-        within_training = self.training_duplicates + self.conflicting_duplicates
-        return within_training + self.public_test_copies + self.private_test_copies
-
-    @property
-    def duplicate_groups(self) -> int:
-        """Sets of two or more byte-identical images."""
-        return self.redundant_images - 1
-
-    @property
-    def rows(self) -> int:
-        """All planted rows."""
-        return self.blank + self.malformed + self.redundant_images + self.mirrored
+# The planted rows, on top of the valid faces. Every copied Training face has one copy, but for one with two (among
+# TRAINING_DUPLICATES), so that groups and redundant images differ. No face is copied in two ways.
+TRAINING_DUPLICATES = 12  # copies of 11 Training faces, same label, within Training
+CONFLICTING_DUPLICATES = 5  # copies of 5 Training faces with another label, within Training
+PUBLIC_TEST_COPIES, PRIVATE_TEST_COPIES = 6, 7  # test rows that are copies of Training faces, same label
+MIRRORED = 1  # a PrivateTest row that is a Training face mirrored left to right, same label
+BLANKS = {Split.training: (0, 255, 128, 17), Split.public_test: (1,), Split.private_test: (254,)}  # one grey all over
 
 
-PLANTED = Planted()
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One CSV row as text, since a planted one need not be valid."""
+class Row(NamedTuple):
+    """A CSV row as text, since a planted one need not be valid, and what its face shows."""
 
     emotion: str
     pixels: str
     usage: str
-    units: ActionUnits | None = None  # what the face shows; None for a planted row that shows none
-
-    def __str__(self) -> str:
-        return f"{self.emotion},{self.pixels},{self.usage}\n"
-
-
-@dataclass(frozen=True)
-class _Face:
-    emotion: Emotion
-    image: npt.NDArray[np.uint8]  # (48, 48)
-    units: ActionUnits | None = None
-
-    def row(self, split: Split) -> _Row:
-        return _Row(str(int(self.emotion)), _pixel_text(self.image), split.value, self.units)
+    units: ActionUnits | None = None  # None for a planted row that shows none
 
 
 def sample_action_units(emotion: Emotion, rng: np.random.Generator) -> ActionUnits:
@@ -193,93 +137,82 @@ def class_counts(split: Split, size: int) -> dict[Emotion, int]:
     return {emotion: counts[emotion] for emotion in Emotion}
 
 
-def _pixel_text(image: npt.NDArray[np.uint8]) -> str:
-    return " ".join(map(str, image.ravel().tolist()))
+def _row(emotion: Emotion, image: npt.NDArray[np.uint8], split: Split, units: ActionUnits | None = None) -> Row:
+    return Row(f"{emotion:d}", " ".join(map(str, image.ravel().tolist())), split.value, units)
 
 
-def _draw_split(split: Split, size: int, rng: np.random.Generator) -> list[_Face]:
+def _draw_split(split: Split, size: int, rng: np.random.Generator) -> list[Row]:
     counts = class_counts(split, size)
-    labels = rng.permutation([int(emotion) for emotion in Emotion for _ in range(counts[emotion])])
-    faces = []
-    for label in labels:
+    rows = []
+    for label in rng.permutation([int(emotion) for emotion in Emotion for _ in range(counts[emotion])]):
         emotion = Emotion(int(label))
         units = sample_action_units(emotion, rng)
-        faces.append(_Face(emotion, draw_expression(units, rng), units))
-    return faces
+        rows.append(_row(emotion, draw_expression(units, rng), split, units))
+    return rows
 
 
-def _planted_copies(training: list[_Face], rng: np.random.Generator) -> dict[Split, list[_Row]]:
+def _planted_copies(training: list[Row], rng: np.random.Generator) -> dict[Split, list[Row]]:
     """Copies of Training faces, one kind after the other, each from its own sources."""
     sources = iter([training[i] for i in rng.permutation(len(training))])
 
-    def take(count: int) -> list[_Face]:
-        return [next(sources) for _ in range(count)]
+    def take(count: int) -> list[Row]:
+        return list(islice(sources, count))
 
-    same = take(PLANTED.training_duplicates - 1)
+    same = take(TRAINING_DUPLICATES - 1)
     same.append(same[0])
-    relabelled = take(PLANTED.conflicting_duplicates)
-    conflicting = [replace(face, emotion=_other_emotion(face.emotion, rng)) for face in relabelled]
-    private = take(PLANTED.private_test_copies)
-    private += [replace(face, image=face.image[:, ::-1]) for face in take(PLANTED.mirrored)]
-    copies = {
-        Split.training: same + conflicting,
-        Split.public_test: take(PLANTED.public_test_copies),
-        Split.private_test: private,
-    }
-    return {split: [face.row(split) for face in faces] for split, faces in copies.items()}
+    conflicting = [row._replace(emotion=_other_emotion(row.emotion, rng)) for row in take(CONFLICTING_DUPLICATES)]
+    private = take(PRIVATE_TEST_COPIES)
+    private += [row._replace(pixels=_mirrored(row.pixels)) for row in take(MIRRORED)]
+    public = take(PUBLIC_TEST_COPIES)
+    copies = {Split.training: same + conflicting, Split.public_test: public, Split.private_test: private}
+    return {split: [row._replace(usage=split.value) for row in rows] for split, rows in copies.items()}
 
 
-def _other_emotion(emotion: Emotion, rng: np.random.Generator) -> Emotion:
-    return Emotion((emotion + int(rng.integers(1, len(Emotion)))) % len(Emotion))
+def _other_emotion(emotion: str, rng: np.random.Generator) -> str:
+    return str((int(emotion) + int(rng.integers(1, len(Emotion)))) % len(Emotion))
 
 
-def _planted_blanks() -> dict[Split, list[_Row]]:
-    def blank(grey: int, split: Split) -> _Row:
-        return _Face(Emotion.neutral, np.full((IMAGE_SIZE, IMAGE_SIZE), grey, np.uint8)).row(split)
-
-    return {
-        Split.training: [blank(grey, Split.training) for grey in (0, 255, 128, 17)],
-        Split.public_test: [blank(1, Split.public_test)],
-        Split.private_test: [blank(254, Split.private_test)],
-    }
+def _mirrored(pixels: str) -> str:
+    return " ".join(np.array(pixels.split()).reshape(IMAGE_SIZE, IMAGE_SIZE)[:, ::-1].ravel())
 
 
-def _planted_malformed(rng: np.random.Generator) -> list[_Row]:
+def _planted_blanks(split: Split) -> list[Row]:
+    return [_row(Emotion.neutral, np.full((IMAGE_SIZE, IMAGE_SIZE), grey, np.uint8), split) for grey in BLANKS[split]]
+
+
+def _planted_malformed(rng: np.random.Generator) -> list[Row]:
     """One defect each, in rows with a face of their own that are sound otherwise; they stand in Training."""
 
-    def face() -> _Row:
-        return _Face(Emotion.neutral, draw_face(Emotion.neutral, rng)).row(Split.training)
+    def face() -> Row:
+        return _row(Emotion.neutral, draw_face(Emotion.neutral, rng), Split.training)
 
-    def pixel(text: str) -> str:
+    def with_pixel(text: str) -> str:
         pixels = face().pixels.split(" ")
-        return " ".join([*pixels[: PIXELS // 2], text, *pixels[PIXELS // 2 + 1 :]])
+        pixels[PIXELS // 2] = text
+        return " ".join(pixels)
 
-    wrong_pixel_count = (face().pixels.rpartition(" ")[0], face().pixels + " 0", "")
-    invalid_pixel = (pixel("abc"), pixel("300"), pixel("-4"), pixel("12.5"))
-    defective = wrong_pixel_count + invalid_pixel
+    defective = [face().pixels.rpartition(" ")[0], face().pixels + " 0", ""]  # 2303, 2305 and 0 pixels
+    defective += map(with_pixel, ("abc", "300", "-4", "12.5"))
     return [
-        *(_Row(str(int(Emotion.neutral)), pixels, Split.training) for pixels in defective),
-        *(replace(face(), emotion=emotion) for emotion in ("9", "happy")),
-        *(replace(face(), usage=usage) for usage in ("Validation", "")),
+        *(Row(f"{Emotion.neutral:d}", pixels, Split.training.value) for pixels in defective),
+        *(face()._replace(emotion=emotion) for emotion in ("9", "happy")),
+        *(face()._replace(usage=usage) for usage in ("Validation", "")),
     ]
 
 
-def _rows(rng: np.random.Generator, faces: int) -> Iterator[_Row]:
+def _rows(rng: np.random.Generator, faces: int) -> Iterator[Row]:
     """Every row in the file's order: one split after the other, planted rows scattered within each."""
     drawn = {split: _draw_split(split, size, rng) for split, size in split_sizes(faces).items()}
-    copies, blanks = _planted_copies(drawn[Split.training], rng), _planted_blanks()
-    for split in Split:
-        planted = copies[split] + blanks[split]
-        if split is Split.training:
-            planted += _planted_malformed(rng)
-        rows = [face.row(split) for face in drawn[split]]
-        for row in planted:
+    copies = _planted_copies(drawn[Split.training], rng)
+    for split, rows in drawn.items():
+        malformed = _planted_malformed(rng) if split is Split.training else []
+        for row in copies[split] + _planted_blanks(split) + malformed:
             rows.insert(int(rng.integers(len(rows) + 1)), row)
         yield from rows
 
 
 def write_synthetic_csv(path: Path, *, seed: int, faces: int, votes: Path | None = None) -> None:
-    """Write `faces` synthetic faces, 80/10/10 over the splits, and the PLANTED rows, as the competition's CSV.
+    """Write `faces` synthetic faces, 80/10/10 over the splits, and the planted rows, as the competition's CSV.
 
     With `votes`, ten votes on each row go there, in FER+'s format; they do not change the CSV. The same seed and number
     of faces give the same bytes. The file appears whole or not at all. Raise UserError if `faces` is below
@@ -287,11 +220,13 @@ def write_synthetic_csv(path: Path, *, seed: int, faces: int, votes: Path | None
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     shown: list[tuple[str, ActionUnits | None]] = []
-    with atomic_write(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
-        file.write("emotion,pixels,Usage\n")
+
+    def cells() -> Iterator[tuple[str, str, str]]:
         for row in _rows(rng, faces):
-            file.write(str(row))
             shown.append((row.usage, row.units))
+            yield row[:3]
+
+    write_csv(path, ("emotion", "pixels", "Usage"), cells())
     if votes:
         voters = np.random.Generator(np.random.PCG64([seed, 1]))
         lines = ((usage, voters.multinomial(VOTERS, vote_probabilities(units))) for usage, units in shown)

@@ -9,10 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from fer.constants import TEST_SPLITS, Split
-from fer.export.calibration import training_faces
 from fer.export.onnx import INPUT, OUTPUT, export_onnx
 from fer.export.published import publish
-from fer.export.quantise import quantise
+from fer.export.quantise import quantise, training_faces
 from fer.export.temperature import fit_temperature
 from fer.files import sha256_of, write_json
 from fer.models.best_seed import best_seed
@@ -66,18 +65,17 @@ def measured(weights: Path, exported: Path, test: dict[Split, Faces]) -> dict[st
     """Return bytes, accuracies and the largest difference of a probability from PyTorch's, for both ONNX files."""
     expected = {split: probabilities(weights, faces.images) for split, faces in test.items()}
     temperature = load_classifier(weights)[1]["temperature"]
-    result: dict[str, Any] = {"temperature": temperature, "published": accuracies(expected, test) | size(weights)}
+    result: dict[str, Any] = {
+        "temperature": temperature,
+        "published": accuracies(expected, test) | {"bytes": weights.stat().st_size},
+    }
     for name in (FLOAT, INT8):
         network = Exported(exported / name)
         found = {split: network(faces.images) for split, faces in test.items()}
         differences = [float(np.abs(found[split] - expected[split]).max()) for split in test]
-        facts = size(exported / name) | {"largest_difference": max(differences)}
+        facts = {"bytes": (exported / name).stat().st_size, "largest_difference": max(differences)}
         result[Path(name).stem] = accuracies(found, test) | facts
     return result
-
-
-def size(path: Path) -> dict[str, int]:
-    return {"bytes": path.stat().st_size}
 
 
 def logits(weights: Path, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:

@@ -10,7 +10,9 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+from fer.constants import Split
 from fer.export.onnx import INPUT, read_metadata, with_metadata, write_model
+from fer.store import open_store, read_split
 
 BATCH = 64
 
@@ -60,6 +62,13 @@ def quantise(exported: Path, out: Path, faces: NDArray[np.uint8]) -> None:
     facts = read_metadata(network)
     facts["provenance"]["calibration_faces"] = len(faces)
     write_model(out, with_metadata(model, facts))
+
+
+def training_faces(store: Path, count: int) -> NDArray[np.uint8]:
+    """Return `count` of Training's faces, (N, 48, 48), in an order that is always the same."""
+    with open_store(store) as file:
+        images = read_split(file, Split.training).images
+    return images[np.random.default_rng(0).permutation(len(images))[:count]]
 
 
 def first_layer(network: onnx.ModelProto) -> str:

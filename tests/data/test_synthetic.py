@@ -11,7 +11,8 @@ import pytest
 from fer.constants import IMAGE_SIZE, PIXELS, Emotion, Split
 from fer.data import synthetic
 from fer.data.face_drawing import ActionUnits, draw_expression
-from fer.data.synthetic import PLANTED, PROTOTYPES, class_counts, draw_face, split_sizes, write_synthetic_csv
+from fer.data.synthetic import PROTOTYPES, class_counts, draw_face, split_sizes, write_synthetic_csv
+from tests.data import planted
 
 FACES = 100
 BROWS = (slice(8, 19), slice(8, 40))
@@ -86,23 +87,23 @@ def test_format_is_the_competitions(file: Path) -> None:
 def test_every_planted_defect_is_there_once_for_each_count(rows: list[Row]) -> None:
     kinds = ("blank", "wrong_pixel_count", "invalid_pixel", "unknown_emotion", "unknown_usage")
     found = Counter(defect(row) for row in rows)
-    assert {kind: found[kind] for kind in kinds} == {kind: getattr(PLANTED, kind) for kind in kinds}
-    assert len(rows) == FACES + PLANTED.rows
+    assert {kind: found[kind] for kind in kinds} == {kind: getattr(planted, kind.upper()) for kind in kinds}
+    assert len(rows) == FACES + planted.ROWS
 
 
 def test_duplicates(valid: list[Row], groups: list[list[Row]]) -> None:
     conflicting = [group for group in groups if len({emotion for emotion, _, _ in group}) > 1]
-    assert len(groups) == PLANTED.duplicate_groups
-    assert len(valid) - len({pixels for _, pixels, _ in valid}) == PLANTED.redundant_images
-    assert len(conflicting) == PLANTED.conflicting_duplicates
+    assert len(groups) == planted.DUPLICATE_GROUPS
+    assert len(valid) - len({pixels for _, pixels, _ in valid}) == planted.REDUNDANT_IMAGES
+    assert len(conflicting) == planted.CONFLICTING_DUPLICATES
     within = [group for group in groups if {usage for *_, usage in group} == {"Training"}]
     copies = sum(len(group) - 1 for group in within)
-    assert copies == PLANTED.training_duplicates + PLANTED.conflicting_duplicates
+    assert copies == planted.TRAINING_DUPLICATES + planted.CONFLICTING_DUPLICATES
 
 
 @pytest.mark.parametrize(
     ("split", "copies"),
-    [("PublicTest", PLANTED.public_test_copies), ("PrivateTest", PLANTED.private_test_copies)],
+    [("PublicTest", planted.PUBLIC_TEST_COPIES), ("PrivateTest", planted.PRIVATE_TEST_COPIES)],
 )
 def test_test_rows_copied_from_training(groups: list[list[Row]], split: str, copies: int) -> None:
     leaking = [group for group in groups if {usage for *_, usage in group} == {"Training", split}]
@@ -117,17 +118,17 @@ def test_mirrored_pairs(valid: list[Row]) -> None:
         image = np.array(pixels.split()).reshape(IMAGE_SIZE, IMAGE_SIZE)
         if (emotion, " ".join(image[:, ::-1].ravel())) in training:
             mirrored.append(usage)
-    assert mirrored == ["PrivateTest"] * PLANTED.mirrored
+    assert mirrored == ["PrivateTest"] * planted.MIRRORED
 
 
 def test_splits_stand_in_order_and_are_80_10_10(valid: list[Row]) -> None:
     usages = [usage for *_, usage in valid]
     assert sorted(usages, key=["Training", "PublicTest", "PrivateTest"].index) == usages
     sizes = Counter(usages)
-    training = PLANTED.training_duplicates + PLANTED.conflicting_duplicates
+    training = planted.TRAINING_DUPLICATES + planted.CONFLICTING_DUPLICATES
     assert sizes["Training"] == 80 + training
-    assert sizes["PublicTest"] == 10 + PLANTED.public_test_copies
-    assert sizes["PrivateTest"] == 10 + PLANTED.private_test_copies + PLANTED.mirrored
+    assert sizes["PublicTest"] == 10 + planted.PUBLIC_TEST_COPIES
+    assert sizes["PrivateTest"] == 10 + planted.PRIVATE_TEST_COPIES + planted.MIRRORED
 
 
 def test_planted_rows_are_scattered(rows: list[Row]) -> None:
@@ -152,7 +153,7 @@ def test_classes_are_as_imbalanced_as_in_fer2013(split: Split, faces: int) -> No
 def test_written_labels_follow_the_class_counts(valid: list[Row]) -> None:
     written = Counter(Emotion(int(emotion)) for emotion, _, usage in valid if usage == "PublicTest")
     expected = Counter(class_counts(Split.public_test, FACES // 10))
-    assert (written - expected).total() == PLANTED.public_test_copies
+    assert (written - expected).total() == planted.PUBLIC_TEST_COPIES
     assert (expected - written).total() == 0
 
 

@@ -9,10 +9,11 @@ import pytest
 from fer.constants import Emotion
 from fer.data import synthetic
 from fer.data.face_drawing import ActionUnits
-from fer.data.synthetic import PLANTED, PROTOTYPES, vote_probabilities, write_synthetic_csv
+from fer.data.synthetic import PROTOTYPES, vote_probabilities, write_synthetic_csv
 from fer.data.votes import write_votes
 from fer.ferplus import CHOICES, HEADER, OF_EMOTION, VotesError, read_votes
 from fer.files import sha256_of
+from tests.data import planted
 
 LINES = ["Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0", "PublicTest,,0,1,2,3,4,5,6,7,8,9"]
 
@@ -84,7 +85,7 @@ def test_synthetic_votes_are_on_every_row(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(faces) > 100
     agree = [votes.counts[row].argmax() == int(rows[row][0]) for row in faces]
     assert 0.6 < np.mean(agree) < 0.98
-    assert sum(blank) == PLANTED.blank
+    assert sum(blank) == planted.BLANK
     assert (votes.counts[blank, 9] == 10).all()
 
 

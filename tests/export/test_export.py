@@ -18,10 +18,9 @@ from fer.config.network import Backbone, ConvPairs, Resnet, Stack
 from fer.config.params import PARAMS, load_params
 from fer.constants import EMOTION_NAMES, Split
 from fer.data.normalise import normalise_store
-from fer.export.calibration import training_faces
 from fer.export.export import Exported, logits, probabilities
 from fer.export.onnx import export_onnx, read_metadata
-from fer.export.quantise import quantise
+from fer.export.quantise import quantise, training_faces
 from fer.export.temperature import fit_temperature
 from fer.files import sha256_of
 from fer.models.classifier import Classifier, Normalisation, save_classifier
