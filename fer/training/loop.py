@@ -201,6 +201,7 @@ def train_epoch(
     called with the faces seen so far. `lrs` has the learning rate of each batch, `rho` is SAM's.
     """
     losses, right, sizes, shares = [], [], [], []
+    faces = 0
     for lr, batch in zip(lrs, batches, strict=True):
         set_lr(optimizer, lr)
         logits, value = gradient(forward, batch, loss=loss, optimizer=optimizer, precision=precision)
@@ -214,7 +215,8 @@ def train_epoch(
         losses.append(value)
         sizes.append(len(batch.labels))
         shares.append(batch.share)
-        progress(sum(sizes))
+        faces += len(batch.labels)
+        progress(faces)
     return means(torch.stack(losses).cpu(), torch.stack(right).cpu(), torch.tensor(sizes), shares)
 
 
