@@ -19,6 +19,7 @@ BENCHMARKS = {
     "training": "Training images a second",
     "peak": "Share of the measured peak",
     "compiled": "torch.compile",
+    "layout": "Memory layout",
     "seeds": "Several seeds at once",
     "time_to_accuracy": "Time to accuracy",
     "ingest": "Ingest of the real file",
@@ -87,7 +88,7 @@ def part(name: str, kind: str) -> str:
         return heading + (f"N{NOT_MEASURED[1:]}.\n" if kind == "cuda" else "Not measured.\n")
     content = json.loads(path.read_text(encoding="utf-8"))
     facts = content["machine"]
-    text = importlib.import_module(f"benchmarks.{name}").report(content["result"], kind.removesuffix("_float32"))
+    text = importlib.import_module(f"benchmarks.{name}").report(content["result"], kind)
     where = (
         f"On: {facts['device']}, {facts['cores']} cores, {facts['memory']}; {facts['system']}; {facts['packages']}; "
         f"commit {facts['commit']}; load before it began {facts['load']}.\n"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import ingest, peak, scale, time_to_accuracy
+from benchmarks import ingest, layout, peak, scale, time_to_accuracy
 from benchmarks.__main__ import BENCHMARKS, render
 from benchmarks.ours import CASES, Case, classifier_of, config_of, note, our_epoch, random_faces
 from fer.constants import Split
@@ -78,7 +78,17 @@ def test_the_time_to_accuracy_is_measured(tmp_path: Path, monkeypatch: pytest.Mo
     result = time_to_accuracy.measure()
     assert result is not None
     assert 1 <= len(result["history"]) <= result["epochs"] == 9
-    assert "Goal: under 300 s." in time_to_accuracy.report(result, "cpu")
+    assert "Goal: under 200 s." in time_to_accuracy.report(result, "cpu")
+    assert "Goal: under 300 s." in time_to_accuracy.report(result, "cpu_float32")
+
+
+def test_a_step_is_timed_in_both_layouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "SYSTEMS", ("tuwani",))
+    monkeypatch.setattr(layout, "start", lambda: CPU)
+    monkeypatch.setattr(layout, "ROUNDS", 1)
+    row = layout.measure()["rows"][0]
+    assert row["variants"].keys() == layout.LAYOUTS.keys()
+    assert "`tuwani`" in layout.report({"rows": [row]}, "cpu")
 
 
 @pytest.mark.parametrize("name", [*BENCHMARKS, "predictors"])
