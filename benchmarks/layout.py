@@ -1,6 +1,6 @@
 """Whether one memory layout fits all networks: a training step in channels_last, the engine's choice, against NCHW.
 
-Forward pass, backward pass and update of a system's network on one random batch, on a CPU in one thread, as a seed trains.
+Forward pass, backward pass and update of a system's network on one random batch; on a CPU in one thread, as seeds train.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def step(system: str, layout: torch.memory_format, device: torch.device) -> Call
         with torch.autocast(device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
             logits = network(images)
         optimizer.zero_grad()
-        cross_entropy(logits.float(), labels).backward()
+        cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return run_step
