@@ -1,6 +1,6 @@
 """Whether one memory layout fits all networks: a training step in channels_last, the engine's choice, against NCHW.
 
-Forward pass, backward pass and update of a system's network on one random batch; on a CPU in one thread, as seeds train.
+Forward, backward and update of a system's network on one random batch; on a CPU in one thread, as seeds train.
 """
 
 from collections.abc import Callable
