@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fer.files import write_json, write_text
 from fer.report.figures import draw_accuracy, draw_leaks, write_leaks
@@ -66,13 +67,19 @@ def write_documents(
     write_json(places.docs / "results.json", summary)
     material = Material(
         systems=read,
-        summary=read_json(places.docs / "results.json"),
+        summary=in_order_of(summary, read_json(places.docs / "results.json")),
         audit=audit,
         ensemble=read_json(sources.metrics / "ensemble" / "0.json"),
         ablation=read_folder(sources.metrics / "ablation"),
         explained={name: of for name, of in read_folder(sources.metrics / "explain").items() if name in read},
     )
     write(material, places)
+
+
+def in_order_of(summary: Mapping[str, Any], read_back: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was read back with systems and pairs as params.yaml has them: the file's keys are sorted."""
+    ordered = {part: {name: read_back[part][name] for name in summary[part]} for part in ("systems", "pairs")}
+    return {**read_back, **ordered}
 
 
 def write(material: Material, places: Places) -> None:

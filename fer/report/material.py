@@ -14,7 +14,8 @@ from fer.report.systems import System
 class Material:
     """Attributes:
     systems: predictions, provenances and histories of the systems that were run.
-    summary: the content of docs/results.json, read back, so that every document shows the same digits.
+    summary: the content of docs/results.json, read back, so that every document shows the same digits; in the order
+        of params.yaml.
     audit: of metrics/data.json.
     ensemble: of metrics/ensemble/0.json.
     ablation, explained: of metrics/ablation/ and metrics/explain/, by variant and by system.

@@ -33,6 +33,7 @@ def test_every_section_is_there(docs: Path) -> None:
         "Not run", "One against another", "Beyond accuracy, on PrivateTest", "Per emotion", "Ensemble", "Ablation",
         "Test faces that Training has too", "FER+ agreement", "Pictures",
     ]  # fmt: skip
+    assert re.findall("^\\| (le_deep|flagship) .*needs", text, re.MULTILINE) == ["le_deep", "flagship"]  # as given
     assert "| flagship | – | – | needs its teachers |" in text
     assert "../plots/explain/cs231n/mean_maps.png" in text
     assert "gone" not in text  # explained once, no longer run
