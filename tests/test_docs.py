@@ -59,12 +59,23 @@ def test_no_row_of_the_reproduction_is_of_no_system() -> None:
 
 def test_what_the_reproduction_says_is_measured() -> None:
     text = " ".join(REPRODUCTION.split())
+    results = json.loads((DOCS / "results.json").read_text())
+    teacher, above = results["systems"]["cs231n"], results["pairs"]["cs231n_vs_cs231n_baseline"]
+    confusions = teacher["confusions"]
     network, labels, audit = read("tuwani/0.json"), read("agreement.json")["labels"], read("data.json")["audit"]
     happy = network["PublicTest"]["classes"]["happy"]["support"]
     merged = mean(run["PrivateTest"]["merged_accuracy"] for run in runs("tuwani"))
-    low = json.loads((DOCS / "results.json").read_text())["systems"]["tuwani"]["PrivateTest"]["accuracy_low"]
+    low = results["systems"]["tuwani"]["PrivateTest"]["accuracy_low"]
     assert low > (REPORTED["tuwani"].accuracy or 1)
     for phrase in (
+        f"{per_cent(teacher['PublicTest']['accuracy'])} % of PublicTest, 60.7 printed",
+        f"{per_cent(teacher['PrivateTest']['accuracy'])} %, and "
+        f"{per_cent(teacher['PrivateTest_leak_free']['accuracy'])} % without the copied",
+        f"{per_cent(above['PrivateTest']['difference'])} points above the baseline",
+        f"temperature of {teacher['calibration']['temperature']:.1f}",
+        f"anger ({per_cent(confusions['disgust_as_anger'], '.0f')} % of its faces), fear for sad "
+        f"({per_cent(confusions['fear_as_sad'], '.0f')}) and sad for neutral "
+        f"({per_cent(confusions['sad_as_neutral'], '.0f')})",
         f"begins at {per_cent(low)}",
         f"copied test faces ({per_cent(read('tuwani.json')['leak_free'])} %)",
         f"tuwani has {per_cent(merged)} % of PrivateTest",
@@ -103,3 +114,34 @@ def test_the_example_of_score_is_what_it_prints(monkeypatch: pytest.MonkeyPatch)
     )
     result = CliRunner().invoke(main, command.split())
     assert [line.rstrip() for line in result.output.splitlines()] == shown.splitlines()
+
+
+MAPS = {
+    "occlusion": "occlusion", "saliency": "saliency", "grad_cam": "Grad-CAM",
+    "random_pixels": "random pixels", "random_blots": "random blots",
+}  # fmt: skip
+HALVES = {"saliency": "saliency (the report's)", "occlusion": "occlusion", "grad_cam": "Grad-CAM"}
+
+
+def explanation_rows() -> list[str]:
+    """Return the rows of docs/explanations.md, as metrics/explain/cs231n.json has them."""
+    found = read("explain/cs231n.json")
+    areas = [
+        f"| {title} | {per_cent(of['deletion']['mean'])} | {per_cent(of['insertion']['mean'])} |"
+        for name, title in MAPS.items()
+        for of in [found["faithfulness"][name]]
+    ]
+    halves = []
+    for name, title in HALVES.items():
+        anger, happy, apart = (found["upper_half"][name][key] for key in ("anger", "happy", "anger_minus_happy"))
+        lower = {"mean": 1 - happy["mean"], "low": 1 - happy["high"], "high": 1 - happy["low"]}
+        cells = (
+            f"{per_cent(of['mean'])} ({per_cent(of['low'])} to {per_cent(of['high'])})" for of in (anger, lower, apart)
+        )
+        halves.append(f"| {title} | {' | '.join(cells)} |")
+    return areas + halves
+
+
+@pytest.mark.parametrize("row", explanation_rows())
+def test_a_row_of_the_explanations(row: str) -> None:
+    assert row in (DOCS / "explanations.md").read_text().splitlines()
