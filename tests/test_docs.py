@@ -62,11 +62,14 @@ def test_what_the_reproduction_says_is_measured() -> None:
     results = json.loads((DOCS / "results.json").read_text())
     teacher, above = results["systems"]["cs231n"], results["pairs"]["cs231n_vs_cs231n_baseline"]
     confusions = teacher["confusions"]
+    order = results["pairs"]["lausanne_cnn2_vs_lausanne_cnn1"]["PrivateTest"]
     network, labels, audit = read("tuwani/0.json"), read("agreement.json")["labels"], read("data.json")["audit"]
     happy = network["PublicTest"]["classes"]["happy"]["support"]
     merged = mean(run["PrivateTest"]["merged_accuracy"] for run in runs("tuwani"))
     low = results["systems"]["tuwani"]["PrivateTest"]["accuracy_low"]
     assert low > (REPORTED["tuwani"].accuracy or 1)
+    for cnn in ("lausanne_cnn1", "lausanne_cnn2"):
+        assert results["systems"][cnn]["PrivateTest"]["class_accuracy"]["disgust"] == 0
     for phrase in (
         f"{per_cent(teacher['PublicTest']['accuracy'])} % of PublicTest, 60.7 printed",
         f"{per_cent(teacher['PrivateTest']['accuracy'])} %, and "
@@ -76,6 +79,8 @@ def test_what_the_reproduction_says_is_measured() -> None:
         f"anger ({per_cent(confusions['disgust_as_anger'], '.0f')} % of its faces), fear for sad "
         f"({per_cent(confusions['fear_as_sad'], '.0f')}) and sad for neutral "
         f"({per_cent(confusions['sad_as_neutral'], '.0f')})",
+        f"CNN2 is {per_cent(order['difference'])} points above CNN1, 95 % interval "
+        f"{per_cent(order['difference_low'])} to {per_cent(order['difference_high'])}",
         f"begins at {per_cent(low)}",
         f"copied test faces ({per_cent(read('tuwani.json')['leak_free'])} %)",
         f"tuwani has {per_cent(merged)} % of PrivateTest",
