@@ -294,7 +294,7 @@ def test_a_student_is_searched_with_its_teachers_first_seed(params: Params) -> N
 
 def test_a_system_is_searched_from_its_pretrained_weights(params: Params) -> None:
     with pytest.raises(UserError, match=r"vgg16_frozen: starts from pretrained weights; run\.transfer must name their"):
-        job_of(params, "vgg16_frozen")
+        job_of(run_changed(params, transfer={}), "vgg16_frozen")
     transferred = run_changed(params, transfer={"vgg16_frozen": "data/weights/vgg16.pth"})
     with pytest.raises(UserError, match=r"data/weights/vgg16\.pth: not there; run\.transfer names it for vgg16_frozen"):
         job_of(transferred, "vgg16_frozen")

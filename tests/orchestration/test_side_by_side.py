@@ -211,8 +211,10 @@ def test_no_two_runs_share_a_gpu(store: Path, tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_job_for_each_of_a_systems_seeds(store: Path, tmp_path: Path) -> None:
-    assert [job.seed for job in seed_jobs(PARAMS, "cs231n", store=store, out=tmp_path)] == [0, 1, 2]
-    (only,) = seed_jobs(PARAMS, "tuwani", store=store, out=tmp_path)
+    assert [job.seed for job in seed_jobs(PARAMS, "cs231n_baseline", store=store, out=tmp_path)] == [0, 1, 2]
+    blocks = PARAMS.systems | {"tuwani": {**PARAMS.systems["tuwani"], "seeds": [0]}}
+    own_seeds = PARAMS.model_copy(update={"systems": blocks})
+    (only,) = seed_jobs(own_seeds, "tuwani", store=store, out=tmp_path)
     assert (only.seed, only.config, only.teachers) == (0, PARAMS.config("tuwani"), ())
     with pytest.raises(UserError, match="resnet: no such system; known: cs231n_baseline, "):
         seed_jobs(PARAMS, "resnet", store=store, out=tmp_path)
