@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -90,6 +91,21 @@ def test_what_the_reproduction_says_is_measured() -> None:
         f"{per_cent(happy / network['PublicTest']['faces'])} % of PublicTest",
         f"{per_cent(labels['PrivateTest']['agreement'])} % of PrivateTest, one annotator "
         f"{per_cent(labels['PrivateTest']['one_annotator'])}",
+    ):
+        assert phrase in text, phrase
+
+
+def test_what_the_reproduction_says_of_curves() -> None:
+    epochs = pd.concat(pd.read_csv(path) for path in sorted((ROOT / "data/predictions/cs231n").glob("*.csv")))
+    mean_of = epochs.groupby("epoch").mean()
+    lowest, last = mean_of["validation_loss"].idxmin(), mean_of.iloc[-1]
+    assert 1.8 < last["validation_loss"] / mean_of["validation_loss"].min() < 2
+    best = [read(f"cs231n/{seed}.json")["provenance"]["best_epoch"] for seed in PARAMS.seeds_of("cs231n")]
+    text = " ".join(REPRODUCTION.split())
+    for phrase in (
+        f"lowest after about {lowest} of {len(mean_of)} epochs and has nearly doubled at the end",
+        f"when {per_cent(last['train_accuracy'])} % of Training",
+        f"The epochs kept are {' and '.join(map(str, best))}.",
     ):
         assert phrase in text, phrase
 
