@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE, BATCH = 48, 64
-STUDENT = Path(__file__).parent.parent / "data" / "published" / "cs231n_student.safetensors"
+OURS = Path(__file__).parent.parent / "data" / "published" / "flagship_small.safetensors"
 
 Faces = NDArray[np.uint8]  # (N, 48, 48)
 Predictor = Callable[[Faces], Any]  # to a row of seven logits or probabilities a face, in FER2013's order
@@ -31,7 +31,7 @@ def eager() -> Predictor:
     from fer.models.classifier import load_classifier, predict  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    classifier, _ = load_classifier(STUDENT)
+    classifier, _ = load_classifier(OURS)
     return lambda faces: predict(classifier, torch.from_numpy(faces).unsqueeze(1), torch.float32).numpy()
 
 
@@ -42,9 +42,9 @@ def exported(*, int8: bool) -> Predictor:
 
     folder = Path(sys.argv[2])
     path = folder / f"{sys.argv[1]}.onnx"
-    export_onnx(STUDENT, path, opset=18)
+    export_onnx(OURS, path, opset=18)
     if int8:
-        store = STUDENT.parents[1] / "normalised.h5"
+        store = OURS.parents[1] / "normalised.h5"
         quantise(path, path, training_faces(store, 512))
     return Exported(path)
 

@@ -1,10 +1,11 @@
 """Our small network beside the packages that people install to name an emotion: the same FER2013 faces, one core.
 
-The student that is kept in git (`cs231n_student`), in PyTorch and as the files that `python -m fer export` writes, and
-the PyPI packages `fer` and `deepface`, in an environment that the benchmark makes, through their own calls for faces
-that need no detection. PrivateTest chose nothing of ours. What the packages' networks were trained and chosen on, their
-wheels do not say; 1,000 faces of Training stand beside PrivateTest as a hint. Speed is in faces a second of processor
-time, which other work on the machine does not change, medians of rounds in turn.
+What `python -m fer predict` answers with (`flagship_small`), in PyTorch and as the files that `python -m fer export`
+writes, one crop a face (the table of results has ten), and the PyPI packages `fer` and `deepface`, in an environment
+that the benchmark makes, through their own calls for faces that need no detection. PrivateTest chose nothing of ours.
+What the packages' networks were trained and chosen on, their wheels do not say; 1,000 faces of Training stand beside
+PrivateTest as a hint. Speed is in faces a second of processor time, which other work on the machine does not change,
+medians of rounds in turn.
 """
 
 import hashlib

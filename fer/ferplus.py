@@ -50,7 +50,7 @@ class Votes:
         yield from zip(self.usages.tolist(), self.counts[:, columns].tolist(), strict=True)
 
 
-def read_votes(path: Path, *, named: Path | None = None) -> Votes | None:
+def read_votes(path: Path, *, named: Path | str | None = None) -> Votes | None:
     """Return the votes, None for a header alone. Raise VotesError, in the name of `named` if given."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:  # the names of images do not count
         lines = csv.reader(file)
@@ -58,9 +58,14 @@ def read_votes(path: Path, *, named: Path | None = None) -> Votes | None:
             raise VotesError(f"{named or path}: no FER+ votes; expected the header {','.join(HEADER)}")
         columns = [HEADER.index(choice) for choice in ORDER]
         usages, counts = [], []
-        for number, line in enumerate(lines, start=2):
-            if len(line) != len(HEADER) or not all(line[column].isdecimal() for column in columns):
-                raise VotesError(f"{named or path}: line {number}: expected {len(HEADER)} fields, ten of them counts")
-            usages.append(line[0])
-            counts.append([min(int(line[column]), 255) for column in columns])
+        try:
+            for number, line in enumerate(lines, start=2):
+                if len(line) != len(HEADER) or not all(line[column].isdecimal() for column in columns):
+                    raise VotesError(
+                        f"{named or path}: line {number}: expected {len(HEADER)} fields, ten of them counts"
+                    )
+                usages.append(line[0])
+                counts.append([min(int(line[column]), 255) for column in columns])
+        except csv.Error as error:  # a quotation mark that is never closed
+            raise VotesError(f"{named or path}: no FER+ votes ({error})") from None
     return Votes(np.array(usages), np.array(counts, np.uint8)) if counts else None

@@ -6,14 +6,14 @@ from fer.config.params import load_params
 from fer.data.synthetic import write_synthetic_csv
 from stages import stage
 
-SOURCE = Path("data/source")
+SYNTHETIC = Path("data/source/synthetic")
 
 
 @stage()
 def main() -> None:
     draw = load_params().draw
-    votes = SOURCE / "fer2013new.csv"
-    write_synthetic_csv(SOURCE / "fer2013.csv", seed=draw.seed, faces=draw.faces, votes=votes)
+    votes = SYNTHETIC / "fer2013new.csv"
+    write_synthetic_csv(SYNTHETIC / "fer2013.csv", seed=draw.seed, faces=draw.faces, votes=votes)
 
 
 if __name__ == "__main__":

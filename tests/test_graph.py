@@ -24,7 +24,6 @@ WITHOUT_INFLUENCE = (
     "fer/errors.py",
     "fer/files.py",
     "fer/orchestration/",
-    "fer/plotting.py",
     "stages/",
 )
 DECIDES_NO_RESULT = "fer.orchestration"

@@ -68,20 +68,18 @@ def draw_label(picture: Image.Image, box: Box, size: int, text: str, emotion: Em
 
 
 class Annotations:
-    """Write DIR/{name of the photo}_faces.jpg; a second photo of the same name gets _faces_2, and so on."""
+    """Write DIR/{name of the photo}_faces.jpg; where a file has that name already _faces_2, and so on."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.taken: set[str] = set()
 
     def write(self, file: str, pixels: Pixels, faces: Iterable[Face]) -> Path:
         """Return the file. Raise OSError if the folder cannot be written to."""
         stem = "stdin" if file == STDIN else Path(file).stem
         name, count = f"{stem}_faces.jpg", 1
-        while name in self.taken:
+        while (self.folder / name).exists():  # perhaps a photo of the user's
             count += 1
             name = f"{stem}_faces_{count}.jpg"
-        self.taken.add(name)
         with atomic_write(self.folder / name) as temporary:
             annotate(pixels, faces).save(temporary, "JPEG", quality=QUALITY)
         return self.folder / name

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,12 @@ def read_safetensors(path: Path) -> Answers:
     ours = [f"{split}.logits" for split in TEST_SPLITS]
     if tensors.keys() >= set(ours):
         rows = [tensors[name] for split in TEST_SPLITS if (name := f"{split}.rows") in tensors]
-        together = np.concatenate(rows) if len(rows) == len(ours) else None
-        return answers_of(path, np.concatenate([tensors[name] for name in ours]), together)
+        together = np.concatenate([each.ravel() for each in rows]) if len(rows) == len(ours) else None
+        logits = [tensors[name] for name in ours]
+        if any(each.shape[1:] != (CLASSES,) for each in logits):
+            shapes = " and ".join(str(each.shape) for each in logits)
+            raise UserError(f"{path}: {' and '.join(ours)} of shape {shapes}; expected (N, {CLASSES})")
+        return answers_of(path, np.concatenate(logits), together)
     named = next((tensors.pop(name) for name in ROW if name in tensors), None)
     if len(tensors) != 1:
         names = ", ".join([*sorted(tensors)[:SHOWN], *["..."] * (len(tensors) > SHOWN)])
@@ -68,6 +73,8 @@ def read_safetensors(path: Path) -> Answers:
 
 
 def answers_of(path: Path, values: NDArray[Any], rows: NDArray[Any] | None) -> Answers:
+    if not values.size:
+        raise UserError(f"{path}: no answers in it")
     if rows is not None and (rows.shape != values.shape[:1] or rows.dtype.kind not in "iu"):
         raise UserError(
             f"{path}: rows of shape {rows.shape} and type {rows.dtype}; expected an integer for each answer"
@@ -107,6 +114,8 @@ def read_csv(path: Path) -> Answers:
         if len(columns) not in (1, CLASSES):
             raise UserError(f"{path}: {len(columns)} columns without a header; {EXPECTED}")
         return Answers(numbers(path, columns) if len(columns) == CLASSES else labels_of(path, columns[0]))
+    if repeated := [name for name, count in Counter(header).items() if count > 1]:
+        raise UserError(f"{path}: several columns are called {repeated[0]!r}")
     by_name = dict(zip(header, columns, strict=True))
     row = next((by_name.pop(name) for name in ROW if name in by_name), None)
     places = None if row is None else whole_numbers(path, row)
@@ -127,7 +136,10 @@ def table_of(path: Path) -> tuple[list[str] | None, list[list[str]]]:
         raise UserError(f"{path}: no CSV in UTF-8, no .npy and no .safetensors") from None
     first = next((line for line in lines if line.strip()), "")
     delimiter = next((mark for mark in ";\t," if mark in first), " ")  # a blank: numpy.savetxt
-    table = [row for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if any(row)]
+    try:
+        table = [row for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if any(row)]
+    except csv.Error as error:  # a quotation mark that is never closed
+        raise UserError(f"{path}: no CSV ({error})") from None
     if not table or "\0" in first:
         raise UserError(f"{path}: no CSV, no .npy and no .safetensors")
     header = [cell.strip().lower() for cell in table[0]] if is_header(table[0]) else None

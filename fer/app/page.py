@@ -15,6 +15,7 @@ import gradio as gr
 import numpy as np
 import torch
 from gradio.data_classes import ImageData
+from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
 
 from fer.app.annotate import numbered
@@ -77,7 +78,19 @@ def content_of(payload: ImageData | None) -> bytes | None:
         return None
     if payload.url and payload.url.startswith("data:"):  # the camera's pictures
         return from_data_uri(payload.url)
-    return Path(payload.path).read_bytes() if payload.path else None
+    return uploaded(Path(payload.path)) if payload.path else None
+
+
+def uploaded(path: Path) -> bytes:
+    """Return the bytes of an upload, one more than are allowed at most.
+
+    The path comes from whoever asks, so that any other file of this machine is refused, and as one that is not there.
+    """
+    kept = path.resolve()
+    if not kept.is_relative_to(Path(get_upload_folder()).resolve()) or not kept.is_file():
+        raise gr.Error("This photo is no longer kept: choose it again", print_exception=False)
+    with kept.open("rb") as file:
+        return file.read(LARGEST_BYTES + 1)
 
 
 def from_data_uri(uri: str) -> bytes:

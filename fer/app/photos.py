@@ -5,10 +5,12 @@ Whatever a picture's format, depth or orientation, one call gives uint8 (H, W, 3
 
 import glob
 import io
+import os
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -26,8 +28,6 @@ Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 STDIN = "-"
 LARGEST_PIXELS = 80_000_000  # a 50-megapixel photo takes 150 MB; below Pillow's own limit of 89 million
 LARGEST_BYTES = 512 << 20
-Image.init()
-FORMATS = tuple(name for name in PICTURE_FORMATS if name in Image.OPEN)  # AVIF depends on how Pillow was built
 
 # LARGEST_PIXELS refuses what Pillow only warns of.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -54,20 +54,27 @@ def find_photos(arguments: Iterable[str]) -> Found:
     """
     found = Found()
     for argument in arguments:
-        path = Path(argument)
-        if argument == STDIN or (path.exists() and not path.is_dir()):
+        if argument == STDIN:
             found.pictures.append(argument)
-        elif path.is_dir():
-            add_folder(found, path)
-        elif matches := sorted(glob.glob(argument, recursive=True)):  # noqa: PTH207 (absolute ones too)
-            inside = find_photos(matches)
-            found.pictures += inside.pictures
-            found.failed |= inside.failed
-            found.left_out += inside.left_out
-        else:
-            found.failed[argument] = PhotoError("no such file or folder")
+            continue
+        matches = [] if exists(argument) else sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 (absolute too)
+        for name in matches or [argument]:
+            add(found, name)
     found.pictures = list(dict.fromkeys(found.pictures))
     return found
+
+
+def exists(name: str) -> bool:
+    return os.path.exists(name)  # noqa: PTH110 - pathlib raises for a name that is too long
+
+
+def add(found: Found, name: str) -> None:
+    if not exists(name):  # a link to nowhere too, which a glob finds
+        found.failed[name] = PhotoError("no such file or folder")
+    elif (path := Path(name)).is_dir():
+        add_folder(found, path)
+    else:
+        found.pictures.append(name)
 
 
 def add_folder(found: Found, folder: Path) -> None:
@@ -110,21 +117,21 @@ def left_out_line(paths: Iterable[Path]) -> str:
 
 
 class Reader:
-    """Read photos by name. What came on standard input is kept, so that it can be read again."""
+    """Read photos by name. What came through a pipe is kept, so that it can be read again."""
 
     def __init__(self) -> None:
-        self.standard_input: bytes | None = None
+        self.piped: dict[str, bytes] = {}
 
     def __call__(self, name: str) -> Pixels:
         """Return the picture in the file `name`, or on standard input for `-`. Raise PhotoError."""
         try:
-            if name == STDIN:
-                if self.standard_input is None:
-                    self.standard_input = limited(sys.stdin.buffer)
-                return decode(io.BytesIO(self.standard_input))
-            path = Path(name)
-            with path.open("rb") as file:
-                return decode(file if path.is_file() else io.BytesIO(limited(file)))  # Pillow cannot go back in a pipe
+            if name != STDIN and Path(name).is_file():
+                with Path(name).open("rb") as file:
+                    return decode(file)
+            if name not in self.piped:
+                with nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb") as stream:
+                    self.piped[name] = limited(stream)
+            return decode(io.BytesIO(self.piped[name]))
         except OSError as error:
             raise PhotoError(error.strerror or str(error)) from None
 
@@ -142,7 +149,7 @@ def decode(file: IO[bytes], largest: int = LARGEST_PIXELS) -> Pixels:
     Raise PhotoError for what is no picture, is cut off, or has more than `largest` pixels, before they are decoded.
     """
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        with Image.open(file, formats=PICTURE_FORMATS) as image:
             width, height = image.size
             if width * height > largest:
                 raise PhotoError(f"refused: {width}x{height} pixels, {largest // 1_000_000} megapixels are allowed")
@@ -153,7 +160,8 @@ def decode(file: IO[bytes], largest: int = LARGEST_PIXELS) -> Pixels:
     except UnidentifiedImageError:
         file.seek(0)
         empty = not file.read(1)
-        raise PhotoError("the file is empty" if empty else f"no picture; read are {', '.join(FORMATS)}") from None
+        read = ", ".join(PICTURE_FORMATS)
+        raise PhotoError("the file is empty" if empty else f"no picture; read are {read}") from None
     except Image.DecompressionBombError:
         raise PhotoError(f"refused: {largest // 1_000_000} megapixels are allowed") from None
     except Exception as error:  # Pillow's decoders let through whatever they trip over in a broken file
@@ -173,7 +181,8 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
 def from_deep(values: NDArray[np.float64]) -> Image.Image:
     """Return grey of 16 bits, or of any range, in eight: 0..65535 and 0..1 to 0..255, another range from its ends."""
-    values = np.nan_to_num(values)
+    finite = values[np.isfinite(values)]
+    values = np.nan_to_num(values, posinf=finite.max(initial=0.0), neginf=finite.min(initial=0.0))
     low, high = min(float(values.min()), 0.0), float(values.max())
     ceiling = next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
     scaled = 255 * (values - low) / ((ceiling - low) or 1.0)

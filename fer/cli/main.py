@@ -1,5 +1,6 @@
 """`python -m fer ...`: what a person asks of the project beside the pipeline itself."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,13 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(1)
+            said = str(error)
+        except OSError as error:
+            if error.errno == errno.EPIPE or not error.strerror:
+                raise  # click knows what to do when nobody reads on
+            said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        click.echo(f"error: {said}", err=True)
+        sys.exit(1)
 
 
 @click.group(cls=Commands)

@@ -127,8 +127,12 @@ class Dimension(Settings):
 
     @model_validator(mode="after")
     def one_kind(self) -> Self:
-        if (self.choices is None) != (self.low is not None and self.high is not None):
-            raise ValueError("either low and high or choices")
+        ends = [end for end in (self.low, self.high) if end is not None]
+        of_a_range = ends or self.log or self.whole
+        if of_a_range if self.choices else len(ends) < 2:
+            raise ValueError("either low and high, with log or whole, or choices alone")
+        if self.whole and not all(end.is_integer() for end in ends):
+            raise ValueError("whole needs whole ends")
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise ValueError("low must be less than high")
         if self.log and (self.low is None or self.low <= 0):

@@ -14,7 +14,7 @@ from fer.data.kinds import HEAD, Kind, decompress, head_of, is_tar, kind_of
 from fer.errors import UserError
 
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)
-OTHER_ERRORS = (OSError, RuntimeError)  # zipfile's for a member that needs a password, or a method unknown to it
+OTHER_ERRORS = (OSError, RuntimeError, ValueError)  # a member that needs a password, or whose name cannot be read
 MAX_UNPACKED = 4 << 30  # bytes; the competition's files are 1 GB
 MAX_MEMBERS = 200_000  # FER2013 as images has 35,887
 COPY = 1 << 20
@@ -40,6 +40,8 @@ def unpack(archive: Path, folder: Path) -> None:
             if unpacked > MAX_UNPACKED or members > MAX_MEMBERS:
                 limit = f"{MAX_UNPACKED >> 30} GiB or {MAX_MEMBERS} files"
                 raise ArchiveError(f"{archive}: refused, for it unpacks to over {limit}")
+    except ArchiveError:
+        raise
     except DAMAGED as error:
         said = f"{archive}: cannot be unpacked, damaged or cut off: download it again ({first_line(error)})"
         raise ArchiveError(said) from None

@@ -1,8 +1,8 @@
 """FER2013 from Kaggle and FER+ from GitHub, as copies in a folder; no stage calls this."""
 
 import shutil
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
 from fer.data.archives import first_line
@@ -23,10 +23,12 @@ class DownloadError(UserError):
 def download_fer2013(folder: Path) -> Path:
     """Copy Kaggle's CSV with the competition's exact pixels into `folder`; return its place there.
 
-    With an account it is the competition's own file, else a public copy. Raise DownloadError.
+    With an account it is the competition's own file, else a public copy. Raise DownloadError, also where a file of its
+    name is there.
     """
     found = _ask_kaggle()
     target = folder / found.name
+    _require_free(target)
     with atomic_write(target) as temporary:  # a copy: kagglehub's cache stays as it is
         shutil.copyfile(found, temporary)
     return target
@@ -48,14 +50,24 @@ def _ask_kaggle() -> Path:
         ) from None
 
 
+def _require_free(target: Path) -> None:
+    if target.exists() or target.is_symlink():
+        raise DownloadError(f"{target}: there already; to have it anew, move it away")
+
+
 def download_ferplus(folder: Path, *, url: str = FERPLUS) -> Path:
-    """Write FER+'s fer2013new.csv into `folder`; return its place there. Raise DownloadError or VotesError."""
+    """Write FER+'s fer2013new.csv into `folder`; return its place there.
+
+    Raise DownloadError, also where a file of that name is there, or VotesError.
+    """
     target = folder / "fer2013new.csv"
+    _require_free(target)
     try:
         with urllib.request.urlopen(url, timeout=60) as answer, atomic_write(target) as temporary:
             temporary.write_bytes(answer.read())
-            if read_votes(temporary, named=Path(url)) is None:
+            if read_votes(temporary, named=url) is None:
                 raise VotesError(f"{url}: no votes in it")
-    except (urllib.error.URLError, TimeoutError) as error:
-        raise DownloadError(f"{url}: {error}\nget the file by hand and put it into {folder}") from None
+    except (OSError, HTTPException) as error:
+        reason = str(error) or type(error).__name__
+        raise DownloadError(f"{url}: {reason}\nget the file by hand and put it into {folder}") from None
     return target

@@ -162,7 +162,9 @@ def read_pixels(path: Path) -> bytes:
             if getattr(image, "n_frames", 1) > 1:
                 raise ImagesError(f"{path}: more than one picture in it")
             return image.convert("L").tobytes()
+    except ImagesError:
+        raise
     except UnidentifiedImageError:
         raise ImagesError(f"{path}: no readable picture, whatever its name says") from None
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's decoders let through whatever they trip over in a broken file
         raise ImagesError(f"{path}: no readable picture ({error})") from None

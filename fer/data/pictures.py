@@ -12,7 +12,8 @@ from fer.files import write_csv
 from fer.plotting import BLUE, GREEN, ORANGE, drawing
 from fer.store import open_store, read_split
 
-PAIRS = 48  # near-duplicates shown
+SHOWN = 12  # faces of an emotion
+PAIRS, PAIRS_A_ROW = 48, 6  # near-duplicates
 SIDE = IMAGE_SIZE
 
 
@@ -78,12 +79,12 @@ def class_distribution(labels: Mapping[Split, NDArray[np.uint8]], path: Path) ->
         axis.legend()
 
 
-def sample_faces(images: NDArray[np.uint8], labels: NDArray[np.uint8], path: Path, *, columns: int = 12) -> None:
+def sample_faces(images: NDArray[np.uint8], labels: NDArray[np.uint8], path: Path) -> None:
     """Draw a row of faces for each emotion, the first ones of the split; images (N, 48, 48). Report 000, figure 2."""
-    with drawing(path, 7, 1, size=(columns * 0.72 + 1.0, 7 * 0.74)) as (_, axes):
+    with drawing(path, 7, 1, size=(SHOWN * 0.72 + 1.0, 7 * 0.74)) as (_, axes):
         for emotion, axis in enumerate(axes):
-            faces = images[labels == emotion][:columns]
-            sheet = np.full((SIDE, (SIDE + 1) * columns - 1), 255, np.uint8)
+            faces = images[labels == emotion][:SHOWN]
+            sheet = np.full((SIDE, (SIDE + 1) * SHOWN - 1), 255, np.uint8)
             for place, face in enumerate(faces):
                 sheet[:, (SIDE + 1) * place : (SIDE + 1) * place + SIDE] = face
             axis.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
@@ -97,12 +98,10 @@ def near_duplicates(
     training: Sequence[NDArray[np.uint8]],
     correlations: Sequence[float],
     path: Path,
-    *,
-    columns: int = 6,
 ) -> None:
     """Draw test faces, each with the Training face that is nearly the same, (48, 48) each, and their correlation."""
-    rows = -(-len(test) // columns)
-    with drawing(path, rows, columns, size=(1.55 * columns, 1.0 * rows + 0.4), squeeze=False) as (figure, axes):
+    rows = -(-len(test) // PAIRS_A_ROW)
+    with drawing(path, rows, PAIRS_A_ROW, size=(1.55 * PAIRS_A_ROW, 1.0 * rows + 0.4), squeeze=False) as (figure, axes):
         figure.suptitle("Test face, and its near-duplicate in Training", fontsize=11)
         for axis in axes.flat:
             axis.set_axis_off()

@@ -28,7 +28,8 @@ def require_same_faces(votes: Votes, raw: Path, *, named: Path) -> None:
     Rows and splits must be the same, and the most frequent vote must be the label as often as for FER2013's own faces,
     not as seldom as for faces in another order.
     """
-    labels, usages = zip(*read_labels(raw), strict=True)
+    rows = list(read_labels(raw))
+    labels, usages = [label for label, _ in rows], [usage for _, usage in rows]
     ways_out = "take it out of data/source, or use fer2013.csv, whose order FER+ has"
     if len(labels) != len(votes.usages):
         raise VotesError(f"{named}: votes on {len(votes.usages):,} rows, but there are {len(labels):,}\n{ways_out}")
@@ -37,7 +38,7 @@ def require_same_faces(votes: Votes, raw: Path, *, named: Path) -> None:
             raise VotesError(f"{named}: row {row} is of {voted}, but the face there is of {usage}\n{ways_out}")
     known = np.array([label is not None for label in labels])
     chosen = votes.counts[known].argmax(axis=1)  # (K,) places in ORDER
-    agreement = (chosen == np.array([label for label in labels if label is not None])).mean()
+    agreement = (chosen == np.array([label for label in labels if label is not None])).mean() if known.any() else 0.0
     if agreement < LEAST_AGREEMENT:
         raise VotesError(
             f"{named}: not on these faces: the most frequent vote is the label of {agreement:.0%} of the rows "

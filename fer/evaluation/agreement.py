@@ -19,7 +19,7 @@ from fer.evaluation.intervals import over_seeds, spread
 from fer.ferplus import LEAST_AGREEMENT, Votes, VotesError, read_votes
 from fer.files import write_csv, write_json
 from fer.plotting import drawing
-from fer.predictions.format import Predictions, Splits, read_seeds
+from fer.predictions.format import Predictions, PredictionsError, Splits, read_seeds
 
 EMOTIONS = len(Emotion)
 LEVELS = {"4_or_fewer": (0, 4)} | {str(votes): (votes, votes) for votes in range(5, 11)}  # for the majority label
@@ -68,6 +68,8 @@ def measure_agreement(folders: Sequence[Path], votes: Votes | None) -> dict[str,
     """Return `labels`, per test split, and `systems`, means over seeds on PrivateTest; nothing without votes."""
     if votes is None:
         return {}
+    if not folders:
+        raise PredictionsError("run.systems: no system has predictions to measure")
     systems = {path.name: list(read_seeds(path)[0].values()) for path in folders}
     first = next(iter(systems.values()))[0]
     return {
@@ -185,7 +187,7 @@ def draw(content: Mapping[str, Any], path: Path) -> None:
         axis.imshow(np.ma.masked_invalid(shares), cmap="Blues", vmin=0, vmax=110, aspect="auto")
         for (row, column), value in np.ndenumerate(shares):
             text = "–" if np.isnan(value) else f"{value:.0f}"
-            axis.text(column, row, text, ha="center", va="center", color="white" if value > 60 else "#222222")
+            axis.text(column, row, text, ha="center", va="center", color="white" if value > 73 else "#222222")
         axis.axhline(len(rows) - 1.5, color="white", linewidth=4)
         axis.set_xticks(
             range(len(noise)), [f"{level.replace('_', ' ')}\n({of['faces']:,})" for level, of in noise.items()]

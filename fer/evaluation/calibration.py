@@ -30,13 +30,13 @@ class Reliability(NamedTuple):
     accuracy: NDArray[np.float64]
 
 
-def reliability(*runs: Predictions, bins: int = BINS) -> Reliability:
+def reliability(*runs: Predictions) -> Reliability:
     """Return the bins of all the runs' faces together."""
     confidence = np.concatenate([run.probabilities.max(axis=1) for run in runs])  # (N,)
     correct = np.concatenate([is_correct(run) for run in runs])  # (N,)
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # (N,)
-    faces = np.bincount(place, minlength=bins)
-    sums = (np.bincount(place, weights=of, minlength=bins) for of in (confidence, correct))
+    place = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)  # (N,)
+    faces = np.bincount(place, minlength=BINS)
+    sums = (np.bincount(place, weights=of, minlength=BINS) for of in (confidence, correct))
     return Reliability(faces, *(of / np.maximum(faces, 1) for of in sums))
 
 

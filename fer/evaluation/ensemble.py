@@ -18,7 +18,7 @@ from fer.constants import TEST_SPLITS, Split
 from fer.evaluation.calibration import fit_temperature, scaled
 from fer.evaluation.evaluate import headline, measure_seed
 from fer.evaluation.metrics import is_correct, log_loss
-from fer.evaluation.paired import compare
+from fer.evaluation.paired import compare, same_faces
 from fer.files import write_json
 from fer.predictions.format import (
     Predictions,
@@ -79,13 +79,20 @@ def write_ensemble(
 
 
 def read_library(systems: Sequence[Path]) -> tuple[dict[str, Splits], dict[str, dict[str, Any]]]:
-    """Return every seed's predictions and provenance by `system/seed`, in the order of the names."""
+    """Return every seed's predictions and provenance by `system/seed`.
+
+    Raise PredictionsError where two of them were predicted on different faces.
+    """
     library: dict[str, Splits] = {}
     provenances: dict[str, dict[str, Any]] = {}
     for path in systems:
         seeds, runs = read_seeds(path)
         library |= {f"{path.name}/{seed}": splits for seed, splits in seeds.items()}
         provenances |= {f"{path.name}/{seed}": run for seed, run in runs.items()}
+    first = next(iter(library))
+    for name, splits in library.items():
+        for split in TEST_SPLITS:
+            same_faces((first, name), split, [library[first][split]], [splits[split]])
     return library, provenances
 
 
@@ -123,21 +130,16 @@ def rank(total: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, 
 
 
 def combine(library: Mapping[str, Splits], members: Mapping[str, Member]) -> dict[Split, Predictions]:
-    """Return what the ensemble says of each split; its logits are the logarithms of its probabilities.
-
-    Raise PredictionsError where two members were predicted on different faces.
-    """
+    """Return what the ensemble says of each split; its logits are the logarithms of its probabilities."""
     return {split: mean({name: library[name][split] for name in members}, members) for split in TEST_SPLITS}
 
 
 def mean(runs: Mapping[str, Predictions], members: Mapping[str, Member]) -> Predictions:
-    first = next(iter(runs.values()))
-    if any(not np.array_equal(run.rows, first.rows) for run in runs.values()):
-        raise PredictionsError(f"{', '.join(runs)} were predicted on different faces")
     weighted = [
         members[name].weight * scaled(run, members[name].temperature).probabilities for name, run in runs.items()
     ]
-    return replace(first, logits=np.log(np.maximum(np.sum(weighted, axis=0), 1e-30)).astype(np.float32))
+    logits = np.log(np.maximum(np.sum(weighted, axis=0), 1e-30)).astype(np.float32)
+    return replace(next(iter(runs.values())), logits=logits)
 
 
 def best_single(public: Mapping[str, Predictions]) -> str:

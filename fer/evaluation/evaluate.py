@@ -10,7 +10,7 @@ import numpy as np
 
 from fer.constants import Split
 from fer.evaluation import figures, plots_data
-from fer.evaluation.calibration import measure_calibration, pooled_reliability
+from fer.evaluation.calibration import AS_TRAINED, SCALED, measure_calibration, pooled_reliability
 from fer.evaluation.leaks import measure_leaks
 from fer.evaluation.metrics import LEAK_FREE, confusion, measure
 from fer.evaluation.plots_data import EpochScore
@@ -44,7 +44,11 @@ def evaluate_system(predictions: Path, places: Places, *, resamples: int, bootst
             path.unlink()
     write_json(places.headline, headline(list(measured.values())))
     history = [score for seed in runs for score in read_epochs(predictions / f"{seed}.csv", seed)]
-    draw(places.plots, list(runs.values()), history)
+    errors = {
+        scaling: float(np.mean([content["calibration"][key]["ece"] for content in measured.values()]))
+        for scaling, key in ((AS_TRAINED, "before"), (SCALED, "after"))
+    }
+    draw(places.plots, list(runs.values()), history, errors)
 
 
 def measure_seed(splits: Splits, *, resamples: int, bootstrap_seed: int) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def read_epochs(path: Path, seed: int) -> list[EpochScore]:
         ]
 
 
-def draw(folder: Path, runs: Sequence[Splits], history: Sequence[EpochScore]) -> None:
+def draw(folder: Path, runs: Sequence[Splits], history: Sequence[EpochScore], errors: Mapping[str, float]) -> None:
     counts = np.sum([confusion(run[Split.private_test]) for run in runs], axis=0)
     bins = pooled_reliability(runs)
     plots_data.write_curve(folder / "loss.csv", history, "loss")
@@ -90,4 +94,4 @@ def draw(folder: Path, runs: Sequence[Splits], history: Sequence[EpochScore]) ->
     figures.curves(history, folder / "pictures" / "curves.png")
     figures.confusion(counts, folder / "pictures" / "confusion.png")
     figures.class_accuracy(counts, folder / "pictures" / "class_accuracy.png")
-    figures.reliability(bins, folder / "pictures" / "reliability.png")
+    figures.reliability(bins, errors, folder / "pictures" / "reliability.png")

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from fer.constants import IMAGE_SIZE, Emotion, Split
+from fer.explain.batches import batches
 from fer.explain.faithfulness import Curves, curves, random_maps
 from fer.explain.figures import draw_faces, draw_faithfulness, draw_mean_maps
 from fer.explain.galleries import write_galleries
@@ -57,7 +58,6 @@ def explain_system(
     places: Places,
     *,
     settings: "Explain",
-    device: str = "auto",
 ) -> None:
     """Write the maps, their figures and the galleries of the system's best seed on PublicTest.
 
@@ -71,7 +71,7 @@ def explain_system(
     prepare(threads=1)
     weights = best_seed(models)
     classifier, _ = load_classifier(weights)
-    classifier = classifier.to(pick_device(device))
+    classifier = classifier.to(pick_device("auto"))
     with open_store(store) as file:
         faces = read_split(file, Split.private_test)
     explained = explain(classifier, faces, first_faces(faces.labels, settings.faces))
@@ -98,7 +98,7 @@ def explain(classifier: Classifier, faces: Faces, chosen: NDArray[np.int64]) -> 
     """Explain the logit of the labelled class, so that no prediction decides what is shown."""
     images, classes = on_device(classifier, faces.images[chosen], faces.labels[chosen])
     with torch.inference_mode():
-        logits = torch.cat([classifier(block) for block in torch.split(images, 32)])  # (N, 7)
+        logits = torch.cat([classifier(block) for (block,) in batches(images)])  # (N, 7)
     return Explained(
         images=faces.images[chosen],
         labels=faces.labels[chosen],

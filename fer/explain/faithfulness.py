@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fer.explain.batches import batches
+
 COARSE = 6  # places on a side of a random map that is as smooth as Grad-CAM's
 
 
@@ -30,7 +32,6 @@ def curves(
     *,
     steps: int,
     seed: int,
-    batch_size: int = 32,
 ) -> Curves:
     """Delete the pixels of each face, those with the highest values first, and insert them in the same order.
 
@@ -52,7 +53,7 @@ def curves(
     blurred = gaussian_blur(faces, [11, 11], [5.0, 5.0])
     limits = [round(step * ranks[0].numel() / steps) for step in range(steps + 1)]
     found = {
-        name: [probabilities(classifier, torch.where(ranks < limit, new, old), classes, batch_size) for limit in limits]
+        name: [probabilities(classifier, torch.where(ranks < limit, new, old), classes) for limit in limits]
         for name, old, new in (("deletion", faces, grey), ("insertion", blurred, faces))
     }
     return Curves(**{name: np.stack(columns, axis=1) for name, columns in found.items()})
@@ -67,16 +68,16 @@ def pixel_ranks(maps: Tensor, seed: int) -> Tensor:
 
 
 @torch.inference_mode()
-def probabilities(classifier: nn.Module, images: Tensor, classes: Tensor, batch_size: int) -> NDArray[np.float64]:
+def probabilities(classifier: nn.Module, images: Tensor, classes: Tensor) -> NDArray[np.float64]:
     """Return the probability of each face's class, (N,)."""
-    logits = torch.cat([classifier(block).double() for block in torch.split(images, batch_size)])  # (N, C)
+    logits = torch.cat([classifier(block).double() for (block,) in batches(images)])  # (N, C)
     chosen = logits.softmax(1).gather(1, classes[:, None])[:, 0]  # (N,)
     return np.asarray(chosen.cpu().numpy())
 
 
 def area(curve: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the area under each face's curve, by the trapezoid rule over the share of pixels, (N,)."""
-    return np.asarray((curve[:, 1:] + curve[:, :-1]).mean(axis=1) / 2)
+    return np.asarray(np.trapezoid(curve, dx=1 / (curve.shape[1] - 1)))
 
 
 def random_maps(count: int, side: int, seed: int) -> dict[str, Tensor]:

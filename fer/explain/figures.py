@@ -43,23 +43,24 @@ def draw_mean_maps(explained: "Explained", path: Path) -> None:
                 axis.spines[:].set_visible(False)
             row[0].set_ylabel(title)
         figure.suptitle(
-            f"Mean map of each emotion's first faces on PrivateTest ({len(explained.labels)} faces)",
+            f"Mean map of each emotion's first faces on PrivateTest ({len(explained.labels)} faces); "
+            "each row has a scale of its own, from 0 (black)",
             x=0.01, ha="left", fontsize=11,
         )  # fmt: skip
 
 
 def draw_faithfulness(found: Mapping[str, "Curves"], path: Path) -> None:
     """Draw the mean deletion and insertion curves of every method and of the random maps."""
-    with drawing(path, 1, 2, size=(10, 3.8)) as (_, axes):
+    with drawing(path, 1, 2, size=(10, 3.8), sharey=True) as (_, axes):
         for axis, (kind, verb, good) in zip(axes, KINDS, strict=True):
             for name, (title, colour, style) in LINES.items():
                 curve = getattr(found[name], kind).mean(axis=0)
                 shares = np.linspace(0, 100, len(curve))
                 axis.plot(shares, 100 * curve, color=colour, linestyle=style, linewidth=1.8, label=title)
-            axis.set(
-                title=f"{kind.capitalize()}: {good} is better", xlabel=f"{verb} pixels, per cent",
-                ylabel="probability of the labelled emotion, per cent", ylim=(0, None),
-            )  # fmt: skip
+            axis.set(title=f"{kind.capitalize()}: {good} is better", xlabel=f"{verb} pixels, per cent")
+        axes[0].set(
+            ylabel="probability of the labelled emotion, per cent", ylim=(0, None)
+        )  # of both, when all is drawn
         axes[0].legend()
 
 

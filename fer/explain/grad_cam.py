@@ -6,9 +6,10 @@ from captum.attr import LayerGradCam
 from torch import Tensor, nn
 
 from fer.errors import UserError
+from fer.explain.batches import batches
 
 
-def grad_cam(classifier: nn.Module, images: Tensor, classes: Tensor, *, batch_size: int = 32) -> Tensor:
+def grad_cam(classifier: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
     """Return the last convolution's channels, each weighted by the mean gradient of the class logit with respect to it.
 
     The channels are taken after the norm, pool and ReLU that follow the convolution, where they do.
@@ -24,7 +25,7 @@ def grad_cam(classifier: nn.Module, images: Tensor, classes: Tensor, *, batch_si
     """
     method = LayerGradCam(classifier, last_map(classifier, images[:1]))
     blocks = []
-    for faces, targets in zip(torch.split(images, batch_size), torch.split(classes, batch_size), strict=True):
+    for faces, targets in batches(images, classes):
         coarse = method.attribute(faces.float(), target=targets, relu_attributions=True).detach()  # (B, 1, h, w)
         maps = F.interpolate(coarse.float(), size=images.shape[-2:], mode="bilinear", align_corners=False)
         blocks.append(maps[:, 0])  # (B, 48, 48)

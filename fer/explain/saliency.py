@@ -4,8 +4,10 @@ import torch
 from captum.attr import Saliency
 from torch import Tensor, nn
 
+from fer.explain.batches import batches
 
-def saliency(classifier: nn.Module, images: Tensor, classes: Tensor, *, batch_size: int = 32) -> Tensor:
+
+def saliency(classifier: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
     """Return the absolute gradient of the class logit with respect to the image, in logit per grey value.
 
     M_ij = |d S_c / d I_ij|, with S_c the logit of class c (Simonyan, Vedaldi and Zisserman 2014, section 3.1; report
@@ -14,6 +16,6 @@ def saliency(classifier: nn.Module, images: Tensor, classes: Tensor, *, batch_si
     method = Saliency(classifier)
     blocks = [
         method.attribute(faces.float().requires_grad_(), target=targets, abs=True)[:, 0].detach()  # (B, 48, 48)
-        for faces, targets in zip(torch.split(images, batch_size), torch.split(classes, batch_size), strict=True)
+        for faces, targets in batches(images, classes)
     ]
     return torch.cat(blocks)  # (N, 48, 48)

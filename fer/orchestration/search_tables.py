@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fer.config.params import Dimension
@@ -15,9 +16,10 @@ DIGITS = 4  # significant ones that a float parameter has
 
 
 def parameters_of(trial: Trial | FrozenTrial) -> dict[str, Any]:
-    """Return a trial's, floats with few digits, so that the command line that repeats them is exact and short."""
+    """Return a trial's, those of a range with few digits: the command line that repeats them is exact and short."""
+    drawn = trial.distributions
     return {
-        name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+        name: float(f"{value:.{DIGITS}g}") if isinstance(drawn[name], FloatDistribution) else value
         for name, value in trial.params.items()
     }
 

@@ -21,7 +21,7 @@ PRINTED = "printed in the report"
 
 
 def draw_accuracy(summary: Mapping[str, Any], path: Path) -> None:
-    """Draw a dot with its 95 % interval for each system and test set; a cross for what the report printed."""
+    """Draw a dot with its 95 % interval for each system and test set; a stroke for what the report printed."""
     systems = measured(summary)
     with drawing(path, size=(8.2, 1.8 + 0.5 * len(systems))) as (figure, axis):
         rows_of_names(axis, list(systems))
@@ -34,9 +34,9 @@ def draw_accuracy(summary: Mapping[str, Any], path: Path) -> None:
             if entry["reported"] and entry["reported"]["accuracy"] is not None
         ]
         if printed:
-            axis.plot(*zip(*printed, strict=True), "x", color="#222222", markersize=6, mew=1.6, label=PRINTED)
+            axis.plot(*zip(*printed, strict=True), "|", color="#222222", markersize=8, mew=1.8, label=PRINTED)
         handles, labels = axis.get_legend_handles_labels()
-        order = sorted(range(len(labels)), key=lambda place: labels[place] == PRINTED)  # the cross last
+        order = sorted(range(len(labels)), key=lambda place: labels[place] == PRINTED)  # the stroke last
         figure.legend(
             [handles[place] for place in order], [labels[place] for place in order], loc="outside upper center",
             ncols=3, title="Accuracy of each system", title_fontsize=11, handletextpad=0.3, columnspacing=1.5,

@@ -14,7 +14,6 @@ from fer.evaluation.metrics import TEST_SETS, class_scores, confusion, correctne
 from fer.evaluation.paired import Seeds, compare, runs_by_test_set
 from fer.evaluation.plots_data import row_shares
 from fer.predictions.format import Predictions
-from fer.report.class_weights import effects, twins
 from fer.report.printed import REPORTED
 from fer.report.systems import System
 
@@ -63,7 +62,6 @@ def summarise(
             for first, second in pairs
             if first in systems and second in systems
         },
-        "class_weights": effects(measured, twins({name: of.provenance for name, of in systems.items()})),
         "label_noise": agreement.get("labels"),
     }
 

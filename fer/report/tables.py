@@ -15,7 +15,6 @@ from rich.table import Table
 from fer.constants import EMOTION_NAMES, Split
 from fer.errors import UserError
 from fer.evaluation.metrics import HUMAN_CLASS_ACCURACY, HUMAN_FER2013_ACCURACY, TEST_SETS
-from fer.report import class_weights
 from fer.report.systems import ENSEMBLE
 from fer.report.text import per_cent
 
@@ -47,6 +46,7 @@ BEYOND_COLUMNS = {  # after the system
 }
 TERMINAL = ("system", "printed", "PublicTest", "PrivateTest", "leak-free")  # what 80 columns have room for
 NOT_MEASURED = "–"
+POSED = "people, posed photographs"
 SHORT = {"PublicTest": "public", "PrivateTest": "private"}
 
 
@@ -137,16 +137,17 @@ def printed(reported: Mapping[str, Any] | None) -> str:
 
 
 def class_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return a row for people, on FER2013, then one for each measured system: per cent of PrivateTest."""
-    people = class_row("people", HUMAN_CLASS_ACCURACY, HUMAN_FER2013_ACCURACY)
+    """Return two rows for people where the data are FER2013, then one for each measured system: per cent."""
+    people = [class_row(POSED, HUMAN_CLASS_ACCURACY, None), class_row("people, FER2013", {}, HUMAN_FER2013_ACCURACY)]
     private = {name: entry[Split.private_test] for name, entry in measured(summary).items()}
     rows = [class_row(name, run["class_accuracy"], run["accuracy"]) for name, run in private.items()]
-    return [people, *rows] if has_reports(summary) else rows
+    return [*people, *rows] if has_reports(summary) else rows
 
 
-def class_row(name: str, by_emotion: Mapping[str, float], overall: float) -> dict[str, str]:
-    shares = {emotion: by_emotion[emotion] for emotion in EMOTION_NAMES} | {"all faces": overall}
-    return {"system": name} | {column: per_cent(share) for column, share in shares.items()}
+def class_row(name: str, by_emotion: Mapping[str, float], overall: float | None) -> dict[str, str]:
+    shares = {emotion: by_emotion.get(emotion) for emotion in EMOTION_NAMES} | {"all faces": overall}
+    cells = {column: NOT_MEASURED if share is None else per_cent(share) for column, share in shares.items()}
+    return {"system": name} | cells
 
 
 def printed_class_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -185,29 +186,30 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: boo
 
 
 def sentences_of(summary: Mapping[str, Any]) -> list[str]:
-    """Return one for each pair of systems, and one for each that differs from another in its class weights alone."""
-    weights = (class_weights.sentence(effect) for effect in summary["class_weights"].values())
-    return [*map(sentence, summary["pairs"].values()), *weights]
+    return [sentence(pair) for pair in summary["pairs"].values()]
 
 
-def sentence(pair: Mapping[str, Any], test_set: str = Split.private_test) -> str:
-    """Return the comparison in words, the better system first; shown means that the interval leaves out zero."""
+def sentence(pair: Mapping[str, Any]) -> str:
+    """Return the comparison on PrivateTest in words, the better system first.
+
+    *Shown* means that the interval leaves out zero.
+    """
     better, worse = pair["first"], pair["second"]
     if pair["seeds"] == 0:
         return f"{better} and {worse} have no seed in common"
-    difference = pair[test_set]["difference"]
-    low, high = pair[test_set]["difference_low"], pair[test_set]["difference_high"]
+    found = pair[Split.private_test]
+    difference, low, high = (found[key] for key in ("difference", "difference_low", "difference_high"))
     seeds = f"{pair['seeds']} seed{'s' if pair['seeds'] > 1 else ''}"
     if difference == 0:
-        return f"{better} and {worse} are equally good on {test_set} over {seeds}"
+        return f"{better} and {worse} are equally good on {Split.private_test} ({seeds})"
     if difference < 0:
         better, worse, difference, low, high = worse, better, -difference, -high, -low
-    tests = pair[test_set]["mcnemar"].values()
+    tests = found["mcnemar"].values()
     p_values = ", ".join(f"{test['p']:.2g}" if test["p"] >= 1e-6 else "< 1e-6" for test in tests)
     return (
-        f"{better} is better than {worse} by {100 * difference:.1f} points on {test_set} over {seeds}, "
+        f"{better} is {100 * difference:.1f} points above {worse} on {Split.private_test}, "
         f"95 % interval {100 * low:.1f} to {100 * high:.1f}: {'shown' if low > 0 else 'not shown'} "
-        f"(McNemar p: {p_values})"
+        f"({seeds}, McNemar p: {p_values})"
     )
 
 

@@ -14,8 +14,10 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
+from gradio.data_classes import ImageData
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -254,6 +256,31 @@ def test_the_page_names_no_other_host(address: str) -> None:
     text = urllib.request.urlopen(address).read().decode()
     assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="(?:https?:)?//', text)
     assert '"analytics_enabled":false' in text.replace(" ", "")
+
+
+def test_a_path_that_is_no_upload_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reaches the port may send any path: the same answer for a photo that is there and for none."""
+    folder = tmp_path / "uploads"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
+    kept = Path(save(folder / "kept.png", synthetic_photo()))
+    assert page_module.content_of(ImageData(path=str(kept))) == kept.read_bytes()
+    private = save(tmp_path / "private.png", synthetic_photo())
+    (folder / "link.png").symlink_to(private)
+    for path in (private, f"{folder}/link.png", f"{folder}/../private.png", f"{folder}/gone.png", "/dev/zero"):
+        with pytest.raises(gr.Error, match="no longer kept"):
+            page_module.content_of(ImageData(path=path))
+
+
+def test_the_server_does_not_read_a_path_that_is_no_upload(address: str, tmp_path: Path) -> None:
+    photo = save(tmp_path / "private.png", synthetic_photo())
+    body = {"fn_index": 0, "session_hash": "s", "data": [{"path": photo}, False]}
+    header = {"Content-Type": "application/json"}
+    asked = urllib.request.Request(f"{address}gradio_api/queue/join", json.dumps(body).encode(), header)
+    urllib.request.urlopen(asked).read()
+    with urllib.request.urlopen(f"{address}gradio_api/queue/data?session_hash=s", timeout=PATIENCE) as answer:
+        said = answer.read().decode()
+    assert "no longer kept" in said
+    assert "<article" not in said
 
 
 def test_a_port_that_is_taken(look: Looker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,12 @@ def test_float_tiff_of_zero_to_one() -> None:
     assert np.array_equal(decode(encoded(Image.fromarray(GREY.astype(np.float32) / 255), "TIFF"))[..., 0], GREY)
 
 
+def test_infinite_pixels_are_as_bright_as_the_brightest() -> None:
+    values = GREY.astype(np.float32) / 255
+    values[0, :2] = np.inf, -np.inf
+    assert decode(encoded(Image.fromarray(values), "TIFF"))[0, :3, 0].tolist() == [255, 0, GREY[0, 2]]
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_what_shines_through_is_white(mode: str) -> None:
     clear = Image.fromarray(np.zeros((40, 60, 4), np.uint8))  # black, if alpha were dropped
@@ -129,6 +135,27 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
     writer.start()
     assert np.array_equal(Reader()(str(pipe)), QUARTERS)
     writer.join()
+
+
+def test_what_came_through_a_pipe_is_kept(tmp_path: Path) -> None:
+    """A pipe can be opened once, and --annotate reads each photo again."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = encoded(Image.fromarray(QUARTERS), "PNG").getvalue()
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    read = Reader()
+    assert np.array_equal(read(str(pipe)), read(str(pipe)))
+    writer.join()
+
+
+@pytest.mark.parametrize("argument", ["broken.jpg", "*.jpg", "*"])
+def test_a_link_to_nowhere_and_a_long_name_are_no_files(tmp_path: Path, argument: str) -> None:
+    (tmp_path / "broken.jpg").symlink_to("nowhere")
+    found = find_photos([str(tmp_path / argument), "x" * 300])
+    assert {name: str(error) for name, error in found.failed.items()} == dict.fromkeys(
+        [str(tmp_path / "broken.jpg"), "x" * 300], "no such file or folder"
+    )
 
 
 def test_files_folders_and_globs(tmp_path: Path) -> None:

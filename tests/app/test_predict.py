@@ -177,6 +177,14 @@ def test_annotated_photos_have_a_frame_and_do_not_replace_one_another(tmp_path: 
     assert colourful.sum() > 500  # the photo itself is grey
 
 
+def test_an_annotated_photo_does_not_replace_a_photo_of_the_user(tmp_path: Path) -> None:
+    names = [save(tmp_path / name, synthetic_photo()) for name in ("a.png", "a_faces.jpg")]
+    before = [Path(name).read_bytes() for name in names]
+    assert fer("--annotate", str(tmp_path), str(tmp_path)).exit_code == 0
+    assert [Path(name).read_bytes() for name in names] == before
+    assert sorted(path.name for path in tmp_path.glob("*_faces_*")) == ["a_faces_2.jpg", "a_faces_faces.jpg"]
+
+
 def test_a_label_stays_in_the_picture() -> None:
     probabilities = np.array([0.9, 0.1, 0, 0, 0, 0, 0], np.float32)
     for box in (Box(-20, -20, 90, 120), Box(70, 60, 60, 60), Box(0, 0, 100, 100)):

@@ -1,5 +1,6 @@
 """`python -m fer`: results, what each command says of itself, and what is wrong with params.yaml."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -40,6 +41,15 @@ def test_results_that_are_not_there() -> None:
     result = fer("results")
     assert result.exit_code == 1
     assert result.output.startswith("error: docs/results.json: not there")
+
+
+def test_what_the_system_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "mine/photos")
+
+    monkeypatch.setattr("fer.report.tables.print_results", refuse)
+    result = fer("results")
+    assert (result.exit_code, result.output) == (1, "error: mine/photos: Permission denied\n")
 
 
 def test_search_outside_a_pipeline_and_with_a_wrong_parameter(folder: Path) -> None:

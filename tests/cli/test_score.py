@@ -308,6 +308,19 @@ WRONG: dict[str, tuple[Callable[[], str], str]] = {
         lambda: write_csv(ours()[0], "anger,angry,fear,happy,sad,surprise,neutral"),
         "columns anger and angry are both anger",
     ),
+    "a name twice": (
+        lambda: write_csv(ours()[0], "anger,anger,fear,happy,sad,surprise,neutral"),
+        "several columns are called 'anger'",
+    ),
+    "a quotation mark that stays open": (
+        lambda: write_csv(ours()[0], start='"' + "1,2,3,4,5,6,7 " * 10_000 + "\n"),
+        "no CSV (field larger than field limit",
+    ),
+    "splits of two shapes": (
+        lambda: tensors(**{"PublicTest.logits": ours()[0], "PrivateTest.logits": ours()[0][:, 0]}),
+        "PublicTest.logits and PrivateTest.logits of shape (309, 7) and (309,); expected (N, 7)",
+    ),
+    "no answers": (lambda: tensors(output=ours()[0][:0], row=ours()[1][:0]), "no answers in it"),
     "no emotion's column": (lambda: write_csv(ours()[0], "a,b,c,d,e,f,g"), "columns a, b, c, d, e, f, g; expected"),
     "six columns": (lambda: write_csv(ours()[0][:, 1:]), "6 columns without a header"),
     "no number": (lambda: write_csv(ours()[0], start="1,2,3,4,x,6,7\n"), "answer 0 has 'x': expected a number"),

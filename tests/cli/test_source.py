@@ -168,6 +168,13 @@ def test_no_link_leads_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert Path("data/source/one.csv").read_text() == "mine"
 
 
+def test_the_folder_above_is_linked_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "faces" / "pipeline").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "faces" / "pipeline")
+    assert source("..").exit_code == 0
+    assert Path("data/source/faces").readlink() == tmp_path / "faces"
+
+
 def test_two_files_of_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("faces/fer.csv", "votes/fer.csv"):

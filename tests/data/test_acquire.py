@@ -18,8 +18,10 @@ from fer.constants import IMAGE_SIZE, Emotion, Split
 from fer.data import archives
 from fer.data.acquire import acquire, acquire_faces
 from fer.data.fer2013 import Rejected, read_chunks
+from fer.data.votes import require_same_faces
 from fer.errors import UserError
 from fer.ferplus import HEADER as VOTES_HEADER
+from fer.ferplus import read_votes
 
 HEADER = "emotion,pixels,Usage\n"
 RNG = np.random.default_rng(0)
@@ -300,6 +302,13 @@ class TestImages:
         path.write_bytes(path.read_bytes()[:length])
         assert f"{path}: no readable picture" in refused(images, tmp_path)
 
+    @pytest.mark.parametrize("kind", ["TIFF", "PPM", "BMP"])
+    def test_that_are_cut_in_another_format_are_refused(self, images: Path, tmp_path: Path, kind: str) -> None:
+        path = images / PLACES[2][0]
+        Image.fromarray(PICTURES[0]).save(path, kind)
+        path.write_bytes(path.read_bytes()[:-300])
+        assert f"{path}: no readable picture" in refused(images, tmp_path)
+
     def test_missing_altogether_are_refused(self, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         message = refused(tmp_path / "empty", tmp_path)
@@ -428,6 +437,16 @@ class TestVotes:
         assert message in str(caught.value)
         assert f"{tmp_path}/source/fer2013new.csv" in str(caught.value)
         assert not (tmp_path / "out" / "votes.csv").exists()
+
+    def test_on_faces_without_a_row_or_a_known_label_are_refused(self, csv: Path, tmp_path: Path) -> None:
+        (tmp_path / "votes.csv").write_text(self.votes(self.LABELS, self.SPLITS))
+        votes = read_votes(tmp_path / "votes.csv")
+        assert votes is not None
+        header = csv.read_text().splitlines()[0]
+        for content, message in (("", "votes on 6 rows, but there are 0"), ("x,1,\n" * 6, "the label of 0% of the")):
+            csv.write_text(f"{header}\n{content}")
+            with pytest.raises(UserError, match=message):
+                require_same_faces(votes, csv, named=Path("votes.csv"))
 
     def test_in_an_archive_are_said_to_be_left_out(self, csv: Path, tmp_path: Path) -> None:
         (tmp_path / "both").mkdir()
@@ -631,6 +650,13 @@ class TestHostileArchives:
             inner = inner.rename(folder / inner.name)
             inner = zipped(folder, tmp_path / f"{depth}.zip")
         assert "unpack it first" in refused(inner, tmp_path)
+
+    def test_a_name_that_cannot_be_read_is_refused(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+            archive.writestr("größe.csv", CSV)
+        content = (tmp_path / "evil.zip").read_bytes()
+        (tmp_path / "evil.zip").write_bytes(content.replace("öß".encode(), b"\xff\xff\xff\xff"))
+        assert "cannot be unpacked" in refused(tmp_path / "evil.zip", tmp_path)
 
 
 def add_members(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> None:

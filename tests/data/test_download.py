@@ -1,6 +1,7 @@
 """Downloads, without a network: what is asked of kagglehub, what becomes of its answers, and FER+ from a file's URL."""
 
 import sys
+from http.client import IncompleteRead
 from pathlib import Path
 
 import kagglehub
@@ -59,6 +60,14 @@ class TestKaggle:
             assert said in str(caught.value)
         assert not (tmp_path / "source").exists()
 
+    @pytest.mark.usefixtures("asked")
+    def test_a_file_of_the_user_stays(self, tmp_path: Path) -> None:
+        (tmp_path / "source").mkdir()
+        (tmp_path / "source" / COMPETITION_FILE).write_text("mine")
+        with pytest.raises(DownloadError, match="there already"):
+            download_fer2013(tmp_path / "source")
+        assert (tmp_path / "source" / COMPETITION_FILE).read_text() == "mine"
+
     def test_without_kagglehub_says_the_same(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "kagglehub", None)
         with pytest.raises(DownloadError, match="make fer2013 CSV=path"):
@@ -79,6 +88,20 @@ class TestFerplus:
         with pytest.raises(VotesError, match="votes"):
             download_ferplus(tmp_path / "source", url=(tmp_path / "there.csv").as_uri())
         assert list((tmp_path / "source").iterdir()) == []
+
+    def test_of_the_user_stays(self, tmp_path: Path) -> None:
+        (tmp_path / "fer2013new.csv").write_text("mine")
+        with pytest.raises(DownloadError, match="there already"):
+            download_ferplus(tmp_path, url="http://127.0.0.1:9/fer2013new.csv")
+        assert (tmp_path / "fer2013new.csv").read_text() == "mine"
+
+    def test_that_breaks_off_says_what_to_do(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def answer(*_: object, **__: object) -> None:
+            raise IncompleteRead(b"", 10)
+
+        monkeypatch.setattr("urllib.request.urlopen", answer)
+        with pytest.raises(DownloadError, match="https://x/y: IncompleteRead"):
+            download_ferplus(tmp_path, url="https://x/y")
 
     def test_without_a_network_says_what_to_do(self, tmp_path: Path) -> None:
         with pytest.raises(DownloadError, match="get the file by hand"):

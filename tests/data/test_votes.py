@@ -45,6 +45,11 @@ def test_another_file_is_an_error(tmp_path: Path, lines: tuple[str, ...], header
         read_votes(source, named=Path("named.csv"))
 
 
+def test_a_quotation_mark_that_stays_open_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(VotesError, match="no FER\\+ votes \\(field larger"):
+        read_votes(file(tmp_path, '"' + 20_000 * LINES[0]))
+
+
 def test_the_names_of_images_may_be_in_any_encoding(tmp_path: Path) -> None:
     path = file(tmp_path, LINES[0])
     path.write_bytes(path.read_bytes().replace(b"fer0000000", b"f\xe9"))

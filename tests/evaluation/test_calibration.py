@@ -47,12 +47,13 @@ def test_the_error_is_the_gap() -> None:
 
 def test_bins_are_open_below_and_closed_above() -> None:
     """Guo et al.: ](m - 1) / M, m / M]; so a confidence of exactly 1 is in the last one."""
-    half = np.full((2, 7), -1000.0, np.float32)
-    half[:, :2] = 0.0
+    third = np.full((2, 7), -1000.0, np.float32)
+    third[:, :3] = 0.0
     no = np.zeros(2, np.bool_)
-    bins = reliability(Predictions(half, np.array([0, 1], np.uint8), np.arange(2), no, no), bins=2)
-    assert bins.faces.tolist() == [2, 0]
-    assert bins.accuracy.tolist() == [0.5, 0.0]
+    bins = reliability(Predictions(third, np.array([0, 1], np.uint8), np.arange(2), no, no))
+    assert BINS == 15
+    assert np.flatnonzero(bins.faces).tolist() == [4]  # ]4/15, 5/15]
+    assert bins.accuracy[4] == 0.5
     sure = predictions(skill=1000.0)
     assert reliability(sure).faces.tolist() == [0] * (BINS - 1) + [200]
 

@@ -193,8 +193,8 @@ def test_an_empty_library_and_different_faces(tmp_path: Path) -> None:
         write_ensemble([], places(tmp_path), rounds=1, resamples=10, bootstrap_seed=0)
     run = thirds()["net/0"]
     other = replace(run, rows=run.rows + 1)
-    splits = {
-        name: {Split.public_test: each, Split.private_test: each} for name, each in {"a/0": run, "b/0": other}.items()
-    }
-    with pytest.raises(ValueError, match="different faces"):
-        combine(splits, {"a/0": Member(0.5, 1.0), "b/0": Member(0.5, 1.0)})
+    for name, each in {"a": run, "b": other}.items():
+        splits = {Split.public_test: each, Split.private_test: each}
+        write_predictions(tmp_path / name / "0.safetensors", splits, {})
+    with pytest.raises(PredictionsError, match="a/0 and b/0 were predicted on different faces of PublicTest"):
+        write_ensemble([tmp_path / "a", tmp_path / "b"], places(tmp_path), rounds=1, resamples=10, bootstrap_seed=0)

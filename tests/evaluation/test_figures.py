@@ -25,7 +25,9 @@ FIGURES: dict[str, Callable[[Path], None]] = {
     "curves": lambda path: figures.curves(HISTORY, path),
     "confusion": lambda path: figures.confusion(COUNTS, path),
     "class_accuracy": lambda path: figures.class_accuracy(COUNTS, path),
-    "reliability": lambda path: figures.reliability(pooled_reliability([both()]), path),
+    "reliability": lambda path: figures.reliability(
+        bins := pooled_reliability([both()]), dict.fromkeys(bins, 0.1), path
+    ),
 }
 
 

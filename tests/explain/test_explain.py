@@ -65,7 +65,6 @@ def run(trained: Path, name: str) -> Path:
         trained / "store.h5",
         Places(out / "faces", out / "metrics.json", out / "plots"),
         settings=Explain(faces=2, shown=1, gallery=4, steps=3, resamples=200, seed=0),
-        device="cpu",
     )
     return out
 

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from fer.config.params import Dimension
 from fer.orchestration.search_figure import search_picture
-from fer.orchestration.search_tables import best_of, line_of, parallel_table, table_of, write_table
+from fer.orchestration.search_tables import best_of, line_of, parallel_table, parameters_of, table_of, write_table
 
 SPACE = {
     "lr": Dimension(low=0.001, high=0.1, log=True),
@@ -32,6 +32,15 @@ def trial(number: int, accuracy: float | None, state: str = "complete", rate: fl
     )
     made.number = number
     return made
+
+
+def test_a_choice_stays_as_it_was_declared_and_a_drawn_value_is_short() -> None:
+    made = create_trial(
+        value=0.5,
+        params={"lr": 0.0123456, "augment.shift": 0.12345},
+        distributions={"lr": FloatDistribution(0.001, 0.1), "augment.shift": CategoricalDistribution((0.12345, 0.5))},
+    )
+    assert parameters_of(made) == {"lr": 0.01235, "augment.shift": 0.12345}
 
 
 TRIALS = [

@@ -65,13 +65,6 @@ def test_different_faces_cannot_be_paired() -> None:
         summarise({"a": system(1.0), "b": other}, **(SETTINGS | {"pairs": [("a", "b")]}))
 
 
-def test_a_weighted_twin_is_found() -> None:
-    weighted = {"config": provenance("toy", 0)["config"] | {"class_weights": "balanced"}}
-    found = summarise({"plain": system(2.0), "weighted": system(1.0, **weighted)}, **SETTINGS)["class_weights"]
-    assert set(found) == {"weighted_vs_plain"}
-    assert found["weighted_vs_plain"]["accuracy"] < 0
-
-
 def test_size_and_cost_come_from_the_runs() -> None:
     described = describe([provenance("toy", 0), provenance("toy", 1)])
     assert (described["parameters"], described["flops"], described["train_pflop"]) == (1234567, 46_800_000, 1.0)
