@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import asdict
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 import pandas as pd
@@ -105,7 +105,7 @@ def test_what_the_reproduction_says_of_curves() -> None:
     for phrase in (
         f"lowest after about {lowest} of {len(mean_of)} epochs and has nearly doubled at the end",
         f"when {per_cent(last['train_accuracy'])} % of Training",
-        f"The epochs kept are {' and '.join(map(str, best))}.",
+        f"The epochs kept are {', '.join(map(str, best[:-1]))} and {best[-1]}.",
     ):
         assert phrase in text, phrase
 
@@ -163,6 +163,16 @@ def explanation_rows() -> list[str]:
         )
         halves.append(f"| {title} | {' | '.join(cells)} |")
     return areas + halves
+
+
+def test_the_package_beside_ours() -> None:
+    """docs/use.md has what benchmarks/predictors.py measured."""
+    result = json.loads((ROOT / "benchmarks/results/cpu/predictors.json").read_text())["result"]
+    theirs, ours = (per_cent(result["accuracy"][name]["PrivateTest"]) for name in ("fer_tflite", "eager"))
+    slow, fast = (median(result["seconds"][name]["batch"]) for name in ("float", "fer_tflite"))
+    text = " ".join((DOCS / "use.md").read_text().split())
+    assert f"names {theirs} % of PrivateTest's faces right, the default here {ours} % at one look" in text
+    assert f"The package is {slow / fast:.1f} times as fast as our ONNX file" in text
 
 
 @pytest.mark.parametrize("row", explanation_rows())

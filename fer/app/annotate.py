@@ -24,7 +24,7 @@ def annotate(pixels: Pixels, faces: Iterable[Face]) -> Image.Image:
     for face in reversed(tuple(faces)):
         first = face.ranked[0]
         size = draw_box(picture, face, LETTERS)
-        draw_label(picture, face.box, size, f"{first.name} {100 * face.share(first):.0f} %", first)
+        draw_label(picture, face.box, size, f"{first.name} {100 * face.probability(first):.0f} %", first)
     return picture
 
 

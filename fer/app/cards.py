@@ -82,13 +82,13 @@ def card(face: Face, seen: NDArray[np.uint8], number: int | None) -> str:
         f'<article class="face" data-emotion="{first.name}">'
         f'<img class="crop" alt="the face as the network sees it" src="{data_uri(picture)}">'
         f'<div class="named"><img class="emoji" alt="{EMOJI[first]}" src="{emoji}">'
-        f"<h3>{badge}{first.name} <small>{100 * face.share(first):.1f} %</small></h3></div>"
+        f"<h3>{badge}{first.name} <small>{100 * face.probability(first):.1f} %</small></h3></div>"
         f'<div class="bars">{"".join(bar(face, emotion) for emotion in Emotion)}</div></article>'
     )
 
 
 def bar(face: Face, emotion: Emotion) -> str:
-    share = 100 * face.share(emotion)
+    share = 100 * face.probability(emotion)
     kind = "first" if emotion is face.ranked[0] else "other"
     return (
         f'<span class="{kind}">{EMOTION_NAMES[emotion]}</span>'

@@ -38,7 +38,7 @@ class Face:
         """Return the most probable emotion first; of equal ones the lower class."""
         return [Emotion(int(label)) for label in np.argsort(-self.probabilities, kind="stable")]
 
-    def share(self, emotion: Emotion) -> float:
+    def probability(self, emotion: Emotion) -> float:
         return float(self.probabilities[emotion])
 
 
@@ -119,8 +119,8 @@ def as_line(file: str, face: Face) -> str:
     """Return `a.jpg: 163,75 108x141: 😄 happy 97.1 %, then 😐 neutral 1.6 %`"""
     first, second = face.ranked[:2]
     return (
-        f"{file}: {face.box}: {EMOJI[first]} {first.name} {100 * face.share(first):.1f} %, "
-        f"then {EMOJI[second]} {second.name} {100 * face.share(second):.1f} %"
+        f"{file}: {face.box}: {EMOJI[first]} {first.name} {100 * face.probability(first):.1f} %, "
+        f"then {EMOJI[second]} {second.name} {100 * face.probability(second):.1f} %"
     )
 
 

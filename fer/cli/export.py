@@ -74,4 +74,4 @@ def calibration_faces(weights: Path) -> "tuple[NDArray[np.uint8], str]":
             its_own = file.attrs["source_sha256"] == load_classifier(weights)[1]["data_sha256"]
         if its_own:
             return training_faces(STORE, CALIBRATION_FACES), f"Training faces of {STORE}"
-    return synthetic_faces(CALIBRATION_FACES), f"synthetic faces: {STORE} does not hold those that it learned from"
+    return synthetic_faces(CALIBRATION_FACES), f"synthetic faces: those that it learned from are not in {STORE}"
