@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 
 from fer.config.network import Network
 from fer.config.run import RunConfig
+from stages.draw import SYNTHETIC
+from stages.validate import SOURCE
 
 ROOT = Path(__file__).parent.parent
 GRAPH: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -168,3 +170,9 @@ def test_no_environment_variable_decides_a_result() -> None:
         if re.search(r"os\.environ|getenv", path.read_text(encoding="utf-8"))
     }
     assert {file for file in readers if not file.startswith(("fer/app/", "fer/cli/"))} <= allowed
+
+
+def test_draw_removes_nothing_that_the_user_may_have_put_into_the_source() -> None:
+    """DVC deletes a stage's outs before it runs."""
+    assert STAGES["draw"]["outs"] == [str(SYNTHETIC)]
+    assert SYNTHETIC.parent == SOURCE

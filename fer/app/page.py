@@ -17,6 +17,7 @@ import torch
 from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
+from PIL import Image
 
 from fer.app.annotate import numbered
 from fer.app.cards import STYLE, cards, message, overview
@@ -84,13 +85,16 @@ def content_of(payload: ImageData | None) -> bytes | None:
 def uploaded(path: Path) -> bytes:
     """Return the bytes of an upload, one more than are allowed at most.
 
-    The path comes from whoever asks, so that any other file of this machine is refused, and as one that is not there.
+    The path comes from whoever asks: any other file is refused in the words for an upload that is gone.
     """
-    kept = path.resolve()
-    if not kept.is_relative_to(Path(get_upload_folder()).resolve()) or not kept.is_file():
-        raise gr.Error("This photo is no longer kept: choose it again", print_exception=False)
-    with kept.open("rb") as file:
-        return file.read(LARGEST_BYTES + 1)
+    try:
+        kept = path.resolve()
+        if kept.is_relative_to(Path(get_upload_folder()).resolve()) and kept.is_file():
+            with kept.open("rb") as file:
+                return file.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError):  # a name that is too long, or holds a null
+        pass
+    raise gr.Error("This photo is no longer kept: choose it again", print_exception=False)
 
 
 def from_data_uri(uri: str) -> bytes:
@@ -168,13 +172,14 @@ def build_page(recogniser: Recogniser, detector: Detector) -> gr.Blocks:
         gr.on([photo.change, switch.change, photo_tab.select], look, [photo, switch], answer, **quiet)
         camera_tab.select(lambda: message(NOTHING, "Start the camera."), None, answer, **quiet)  # the photo's goes
         camera.stream(look, [camera, switch], answer, stream_every=CAMERA_EVERY, time_limit=None, **quiet)
+
+        def chosen(event: gr.SelectData) -> Image.Image:
+            """Return the face that was clicked: of what the event says, which anybody may write, the place alone."""
+            place: int = event.index
+            return examples[place][0]
+
         gallery.select(chosen, None, photo, **quiet)
     return page
-
-
-def chosen(event: gr.SelectData) -> str:
-    """Return the synthetic face that was clicked, as a file for the photo's place."""
-    return str(event.value["image"]["path"])
 
 
 def serve(page: gr.Blocks, *, host: str, port: int | None) -> str:

@@ -32,9 +32,9 @@ class Commands(click.Group):
         except UserError as error:
             said = str(error)
         except OSError as error:
-            if error.errno == errno.EPIPE or not error.strerror:
+            if error.errno == errno.EPIPE:
                 raise  # click knows what to do when nobody reads on
-            said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+            said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         click.echo(f"error: {said}", err=True)
         sys.exit(1)
 

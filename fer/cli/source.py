@@ -43,9 +43,11 @@ def found(path: str, folder: Path) -> Path:
     if not path:
         raise UserError("make fer2013 CSV=path: the path of FER2013 (a CSV, an archive or a folder of images)")
     expanded = os.path.expanduser(path)  # noqa: PTH111 - pathlib ends at ~name where nobody is called so
-    target = Path(os.path.abspath(folder / expanded))  # noqa: PTH100 - without `..`, and through no link
+    target = (folder / expanded).absolute()
     if not target.exists():
         raise UserError(f"{target}: no such file or folder")
+    if SOURCE.resolve().is_relative_to(target.resolve()) and not SOURCE.resolve() == target.resolve():
+        raise UserError(f"{target.resolve()}: holds {SOURCE} itself; name the dataset's own folder")
     if SOURCE.resolve() in (target.parent.resolve(), target.resolve()):  # a link there would lead to itself
         raise UserError(f"{target}: lies in {SOURCE} already; `make fer2013` without CSV= takes it from there")
     return target

@@ -117,7 +117,7 @@ class Ablation(Settings):
 
 
 class Dimension(Settings):
-    """What one parameter of a search may be: a range, with `log` in equal ratios, or one of some choices."""
+    """What a searched parameter may be: a range, `log` in equal ratios, `whole` numbers; or one of some choices."""
 
     low: float | None = None
     high: float | None = None
@@ -128,9 +128,9 @@ class Dimension(Settings):
     @model_validator(mode="after")
     def one_kind(self) -> Self:
         ends = [end for end in (self.low, self.high) if end is not None]
-        of_a_range = ends or self.log or self.whole
-        if of_a_range if self.choices else len(ends) < 2:
-            raise ValueError("either low and high, with log or whole, or choices alone")
+        choices_and_more = self.choices and (ends or self.log or self.whole)
+        if choices_and_more or (not self.choices and len(ends) < 2):
+            raise ValueError("either low and high (log and whole are optional), or choices alone")
         if self.whole and not all(end.is_integer() for end in ends):
             raise ValueError("whole needs whole ends")
         if self.low is not None and self.high is not None and not self.low < self.high:

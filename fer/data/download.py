@@ -63,11 +63,13 @@ def download_ferplus(folder: Path, *, url: str = FERPLUS) -> Path:
     target = folder / "fer2013new.csv"
     _require_free(target)
     try:
-        with urllib.request.urlopen(url, timeout=60) as answer, atomic_write(target) as temporary:
-            temporary.write_bytes(answer.read())
-            if read_votes(temporary, named=url) is None:
-                raise VotesError(f"{url}: no votes in it")
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            content = answer.read()
     except (OSError, HTTPException) as error:
         reason = str(error) or type(error).__name__
         raise DownloadError(f"{url}: {reason}\nget the file by hand and put it into {folder}") from None
+    with atomic_write(target) as temporary:
+        temporary.write_bytes(content)
+        if read_votes(temporary, named=url) is None:
+            raise VotesError(f"{url}: no votes in it")
     return target

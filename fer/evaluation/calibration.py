@@ -87,3 +87,9 @@ def pooled_reliability(runs: Sequence[Mapping[Split, Predictions]]) -> dict[str,
     after = [scaled(run[Split.private_test], fit_temperature(run[Split.public_test])) for run in runs]
     both = zip((AS_TRAINED, SCALED), (private, after), strict=True)
     return {name: reliability(*of) for name, of in both}
+
+
+def mean_errors(measured: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the mean over seeds of the ECE that `measure_calibration` gives, as trained and scaled."""
+    keys = {AS_TRAINED: "before", SCALED: "after"}
+    return {name: float(np.mean([run[key]["ece"] for run in measured])) for name, key in keys.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from fer.constants import Split
 from fer.evaluation import figures, plots_data
-from fer.evaluation.calibration import AS_TRAINED, SCALED, measure_calibration, pooled_reliability
+from fer.evaluation.calibration import mean_errors, measure_calibration, pooled_reliability
 from fer.evaluation.leaks import measure_leaks
 from fer.evaluation.metrics import LEAK_FREE, confusion, measure
 from fer.evaluation.plots_data import EpochScore
@@ -44,10 +44,7 @@ def evaluate_system(predictions: Path, places: Places, *, resamples: int, bootst
             path.unlink()
     write_json(places.headline, headline(list(measured.values())))
     history = [score for seed in runs for score in read_epochs(predictions / f"{seed}.csv", seed)]
-    errors = {
-        scaling: float(np.mean([content["calibration"][key]["ece"] for content in measured.values()]))
-        for scaling, key in ((AS_TRAINED, "before"), (SCALED, "after"))
-    }
+    errors = mean_errors([content["calibration"] for content in measured.values()])
     draw(places.plots, list(runs.values()), history, errors)
 
 

@@ -60,7 +60,7 @@ def draw_faithfulness(found: Mapping[str, "Curves"], path: Path) -> None:
             axis.set(title=f"{kind.capitalize()}: {good} is better", xlabel=f"{verb} pixels, per cent")
         axes[0].set(
             ylabel="probability of the labelled emotion, per cent", ylim=(0, None)
-        )  # of both, when all is drawn
+        )  # of both axes, and last: plotting rescales
         axes[0].legend()
 
 

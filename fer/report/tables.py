@@ -20,17 +20,17 @@ from fer.report.text import per_cent
 
 RESULT_COLUMNS = {
     "system": "its block in params.yaml; `ensemble` is the mean of networks that are chosen on PublicTest",
-    "report": "which of the five reports describes it",
-    "starts from": "random weights, or the pictures that its pretrained weights were trained on",
     "printed": "what the report gives, and on which split",
     "PublicTest": "accuracy; it selects the epoch and the settings, so it flatters",
     "PrivateTest": "accuracy; read once, at the end",
     "leak-free": "PrivateTest without the faces whose pixels also stand in Training",
     "no near-duplicates": "and without those of which nearly the same picture stands there",
-    "parameters": "numbers that are trained or kept; of the ensemble, its members' together",
-    "MFLOP": "a million operations for one face, forward",
     "seeds": "trainings, each from its own seed",
     "verdict": "whether the mean over seeds is at least the printed number, on the same split",
+    "report": "which of the five reports describes it",
+    "starts from": "random weights, or the pictures that its pretrained weights were trained on",
+    "parameters": "numbers that are trained or kept; of the ensemble, its members' together",
+    "MFLOP": "a million operations for one face, forward",
 }
 OF_REPORTS = ("report", "printed", "verdict")  # columns that mean nothing beside other data than the reports'
 BEYOND_COLUMNS = {  # after the system
@@ -75,14 +75,14 @@ def result_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
 def result_cells(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
     cells = (
         name,
-        report_of(entry),
-        entry["starts_from"],
         printed(entry["reported"]),
         *(mean_and_std(entry[test_set], "accuracy") for test_set in TEST_SETS),
-        f"{entry['parameters']:,}",
-        f"{entry['flops'] / 1e6:,.0f}",
         str(entry["seeds"]),
         entry["verdict"],
+        report_of(entry),
+        entry["starts_from"],
+        f"{entry['parameters']:,}",
+        f"{entry['flops'] / 1e6:,.0f}",
     )
     return dict(zip(RESULT_COLUMNS, cells, strict=True))
 

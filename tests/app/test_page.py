@@ -266,21 +266,39 @@ def test_a_path_that_is_no_upload_is_not_read(tmp_path: Path, monkeypatch: pytes
     assert page_module.content_of(ImageData(path=str(kept))) == kept.read_bytes()
     private = save(tmp_path / "private.png", synthetic_photo())
     (folder / "link.png").symlink_to(private)
-    for path in (private, f"{folder}/link.png", f"{folder}/../private.png", f"{folder}/gone.png", "/dev/zero"):
+    for path in (private, f"{folder}/link.png", f"{folder}/../private.png", f"{folder}/gone.png", "/dev/zero",
+                 f"{folder}/{'x' * 300}", f"{folder}/a\0b"):  # fmt: skip
         with pytest.raises(gr.Error, match="no longer kept"):
             page_module.content_of(ImageData(path=path))
 
 
-def test_the_server_does_not_read_a_path_that_is_no_upload(address: str, tmp_path: Path) -> None:
-    photo = save(tmp_path / "private.png", synthetic_photo())
-    body = {"fn_index": 0, "session_hash": "s", "data": [{"path": photo}, False]}
+def ask(address: str, **body: object) -> str:
+    """Return all that the server streams in answer to a call that no browser would make."""
     header = {"Content-Type": "application/json"}
-    asked = urllib.request.Request(f"{address}gradio_api/queue/join", json.dumps(body).encode(), header)
-    urllib.request.urlopen(asked).read()
+    content = json.dumps({"session_hash": "s", **body}).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{address}gradio_api/queue/join", content, header)).read()
     with urllib.request.urlopen(f"{address}gradio_api/queue/data?session_hash=s", timeout=PATIENCE) as answer:
-        said = answer.read().decode()
+        return str(answer.read().decode())
+
+
+def test_the_server_does_not_read_a_path_that_is_no_upload(address: str, tmp_path: Path) -> None:
+    said = ask(address, fn_index=0, data=[{"path": save(tmp_path / "private.png", synthetic_photo())}, False])
     assert "no longer kept" in said
     assert "<article" not in said
+
+
+def test_the_server_gives_its_own_example_whatever_the_click_says(address: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    config = json.loads(urllib.request.urlopen(f"{address}config").read())
+    (select,) = [call["id"] for call in config["dependencies"] if call["api_name"] == "chosen"]
+    event = {"index": 0, "path": "http://x", "value": {"image": {"path": str(tmp_path / "secret.txt")}}}
+    said = ask(address, fn_index=select, data=[], event_data=event)
+    assert "secret.txt" not in said
+    assert '"process_completed"' in said
+    url = str(re.findall(r'"path": ?"([^"]+)"', said)[-1])
+    assert Image.open(url).size == (400, 400)
+    outside = ask(address, fn_index=select, data=[], event_data=event | {"index": 99})
+    assert '"success":false' in outside.replace(" ", "")
 
 
 def test_a_port_that_is_taken(look: Looker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,11 +168,14 @@ def test_no_link_leads_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert Path("data/source/one.csv").read_text() == "mine"
 
 
-def test_the_folder_above_is_linked_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "faces" / "pipeline").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "faces" / "pipeline")
-    assert source("..").exit_code == 0
-    assert Path("data/source/faces").readlink() == tmp_path / "faces"
+@pytest.mark.parametrize("typed", ["..", ".", "../pipeline"])
+def test_a_folder_that_holds_the_pipeline_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    (tmp_path / "pipeline").mkdir()
+    monkeypatch.chdir(tmp_path / "pipeline")
+    assert "holds data/source itself" in source(typed).output
+    assert not list(Path("data/source").glob("*"))
 
 
 def test_two_files_of_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

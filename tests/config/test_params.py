@@ -230,7 +230,7 @@ def test_a_variant_that_is_no_run_is_named(tmp_path: Path, variant: dict[str, An
         ("space", {"augment.shft": {"low": 0.1, "high": 1.0}}, "space: 'augment.shft': allowed: "),
         ("space.lr", {"low": 1.0, "high": 0.1}, "space.lr: low must be less than high"),
         ("space.lr", {"low": 0.0, "high": 0.1, "log": True}, "space.lr: log needs a range above 0"),
-        ("space.lr", {"low": 0.0}, "space.lr: either low and high, with log or whole, or choices alone"),
+        ("space.lr", {"low": 0.0}, "space.lr: either low and high (log and whole are optional), or"),
         ("space.lr", {"low": 0.1, "choices": [0.1, 0.2]}, "space.lr: either low and high"),
         ("space.lr", {"whole": True, "choices": [0.1, 0.2]}, "space.lr: either low and high"),
         ("space.epochs", {"low": 0.2, "high": 0.4, "whole": True}, "space.epochs: whole needs whole ends"),

@@ -3,6 +3,7 @@
 import sys
 from http.client import IncompleteRead
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import kagglehub
 import pytest
@@ -96,12 +97,12 @@ class TestFerplus:
         assert (tmp_path / "fer2013new.csv").read_text() == "mine"
 
     def test_that_breaks_off_says_what_to_do(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def answer(*_: object, **__: object) -> None:
-            raise IncompleteRead(b"", 10)
-
-        monkeypatch.setattr("urllib.request.urlopen", answer)
+        answer = MagicMock()
+        answer.__enter__.return_value.read.side_effect = IncompleteRead(b"Usage", 10)
+        monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: answer)
         with pytest.raises(DownloadError, match="https://x/y: IncompleteRead"):
             download_ferplus(tmp_path, url="https://x/y")
+        assert list(tmp_path.iterdir()) == []
 
     def test_without_a_network_says_what_to_do(self, tmp_path: Path) -> None:
         with pytest.raises(DownloadError, match="get the file by hand"):

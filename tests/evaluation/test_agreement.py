@@ -21,7 +21,7 @@ from fer.evaluation.agreement import (
     write_agreement,
 )
 from fer.ferplus import HEADER, OF_EMOTION, Votes, VotesError, read_votes
-from fer.predictions.format import Predictions, write_predictions
+from fer.predictions.format import Predictions, PredictionsError, write_predictions
 from tests.evaluation.test_metrics import both, predictions
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -188,3 +188,8 @@ def test_the_published_agreement_on_private_test() -> None:
     noise = label_noise(Annotations(real.counts[private], labels[private]))
     assert noise["faces"] == 3589
     assert round(noise["agreement"], 3) == 0.633
+
+
+def test_without_systems_there_is_nothing_to_measure() -> None:
+    with pytest.raises(PredictionsError, match="no system has predictions"):
+        measure_agreement([], Votes(np.array(["PublicTest"]), np.ones((1, 10), np.uint8)))

@@ -5,9 +5,12 @@ import pytest
 
 from fer.constants import Split
 from fer.evaluation.calibration import (
+    AS_TRAINED,
     BINS,
+    SCALED,
     expected_calibration_error,
     fit_temperature,
+    mean_errors,
     measure_calibration,
     pooled_reliability,
     reliability,
@@ -111,3 +114,9 @@ def test_pooled_bins_are_those_of_all_faces() -> None:
     np.testing.assert_array_equal(pooled.faces, expected.faces)
     np.testing.assert_allclose(pooled.accuracy, expected.accuracy)
     np.testing.assert_allclose(pooled.confidence, expected.confidence)
+
+
+def test_seeds_that_err_in_opposite_ways_do_not_cancel() -> None:
+    """As bins of all their faces would: one seed is too sure, the other not sure enough."""
+    errors = [{"before": {"ece": high}, "after": {"ece": low}} for high, low in ((0.3, 0.1), (0.1, 0.0))]
+    assert mean_errors(errors) == {AS_TRAINED: pytest.approx(0.2), SCALED: pytest.approx(0.05)}

@@ -20,6 +20,7 @@ from fer.report.text import per_cent
 
 TEMPLATE = Path(__file__).with_name("elements.html.j2")
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+STRIP = 240  # units of a strip's width
 
 
 class Section(NamedTuple):
@@ -42,14 +43,14 @@ def macros() -> Any:
     """Return the template's macros; its lines are joined, so that no white space stands between elements."""
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"per_cent": per_cent, "count": "{:,}".format, "px": "{:.1f}".format, "along": along}
-    environment.globals["emotions"] = EMOTION_NAMES
+    environment.globals |= {"emotions": EMOTION_NAMES, "strip": STRIP}
     lines = TEMPLATE.read_text(encoding="utf-8").splitlines()
     return environment.from_string("".join(line.strip() for line in lines)).module
 
 
 def along(value: float, low: float, high: float) -> str:
     """Return where the value stands in a strip from `low` to `high`."""
-    return f"{160 * (value - low) / (high - low):.1f}"
+    return f"{STRIP * (value - low) / (high - low):.1f}"
 
 
 html = macros()

@@ -34,7 +34,7 @@ def results(material: Material) -> Section:
     columns = [*found[0]]
     rows = [(name, strip, *cells) for (name, *cells), strip in zip(map(dict.values, found), strips, strict=True)]
     marks = {SET_CLASSES[test_set]: title for test_set, title in SET_NAMES.items()}
-    body = html.legend(marks | ({"cross": "printed"} if "printed" in columns else {}))
+    body = html.legend(marks | ({"stroke": "printed"} if "printed" in columns else {}))
     body += html.table((columns[0], f"{100 * low:.0f} to {100 * high:.0f} %, 95 % intervals", *columns[1:]), rows)
     body += paragraph(
         "Accuracy in per cent, mean ± standard deviation over seeds. <em>Leak-free</em> leaves out the PrivateTest "
