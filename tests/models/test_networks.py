@@ -23,6 +23,7 @@ SIZES = {
     "le_shallow": (4_926_919, 48),
     "le_deep": (4_473_543, 48),
     "tuwani": (140_343, 48),
+    "tuwani_augmented": (140_343, 48),
     "lausanne_cnn1": (1_199_495, 48),
     "lausanne_cnn2": (1_306_375, 48),
     "flagship": (11_171_271, 32),
