@@ -63,6 +63,9 @@ def test_what_the_reproduction_says_is_measured() -> None:
     results = json.loads((DOCS / "results.json").read_text())
     teacher, above = results["systems"]["cs231n"], results["pairs"]["cs231n_vs_cs231n_baseline"]
     confusions = teacher["confusions"]
+    student, augmented = (
+        results["pairs"][name]["PrivateTest"] for name in ("cs231n_student_vs_cs231n", "tuwani_augmented_vs_tuwani")
+    )
     order = results["pairs"]["lausanne_cnn2_vs_lausanne_cnn1"]["PrivateTest"]
     network, labels, audit = read("tuwani/0.json"), read("agreement.json")["labels"], read("data.json")["audit"]
     happy = network["PublicTest"]["classes"]["happy"]["support"]
@@ -78,6 +81,11 @@ def test_what_the_reproduction_says_is_measured() -> None:
         f"{per_cent(teacher['PrivateTest']['accuracy'])} %, and "
         f"{per_cent(teacher['PrivateTest_leak_free']['accuracy'])} % without the copied",
         f"{per_cent(above['PrivateTest']['difference'])} points above the baseline",
+        f"{per_cent(student['difference'])} points above its teacher's, 95 % interval "
+        f"{per_cent(student['difference_low'])} to {per_cent(student['difference_high'])}",
+        f"worth {per_cent(augmented['difference'])} points of PrivateTest, 95 % interval "
+        f"{per_cent(augmented['difference_low'])} to {per_cent(augmented['difference_high'])}",
+        f"augmentation ours has {per_cent(read('tuwani_augmented.json')['PrivateTest'])} %",
         f"temperature of {teacher['calibration']['temperature']:.1f}",
         f"anger ({per_cent(confusions['disgust_as_anger'], '.0f')} % of its faces), fear for sad "
         f"({per_cent(confusions['fear_as_sad'], '.0f')}) and sad for neutral "

@@ -46,8 +46,8 @@ def found(path: str, folder: Path) -> Path:
     target = (folder / expanded).absolute()
     if not target.exists():
         raise UserError(f"{target}: no such file or folder")
-    if SOURCE.resolve().is_relative_to(target.resolve()) and not SOURCE.resolve() == target.resolve():
-        raise UserError(f"{target.resolve()}: holds {SOURCE} itself; name the dataset's own folder")
     if SOURCE.resolve() in (target.parent.resolve(), target.resolve()):  # a link there would lead to itself
         raise UserError(f"{target}: lies in {SOURCE} already; `make fer2013` without CSV= takes it from there")
+    if SOURCE.resolve().is_relative_to(target.resolve()):
+        raise UserError(f"{target.resolve()}: holds {SOURCE} itself; name the dataset's own folder")
     return target

@@ -83,7 +83,7 @@ def reliability(bins: Mapping[str, Reliability], errors: Mapping[str, float], pa
     together; `errors` are the means of each seed's own ECE, as in the tables.
     """
     ratio = {"height_ratios": (3.2, 1)}
-    with drawing(path, 2, len(bins), size=(8.2, 4.8), sharex=True, sharey="row", gridspec_kw=ratio) as (_, axes):
+    with drawing(path, 2, len(bins), size=(8.2, 4.8), sharex=True, sharey="row", gridspec_kw=ratio) as (figure, axes):
         for (scaling, of), (top, below) in zip(bins.items(), axes.T, strict=True):
             edges = (np.arange(BINS) + 0.5) / BINS
             filled = of.faces > 0
@@ -99,4 +99,4 @@ def reliability(bins: Mapping[str, Reliability], errors: Mapping[str, float], pa
             top.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
         axes[0, 0].set_ylabel("accuracy, PrivateTest, all seeds")
         axes[1, 0].set_ylabel("% of faces")
-        axes[0, 0].legend(loc="upper left")
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)  # no bar is covered

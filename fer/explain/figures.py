@@ -58,9 +58,8 @@ def draw_faithfulness(found: Mapping[str, "Curves"], path: Path) -> None:
                 shares = np.linspace(0, 100, len(curve))
                 axis.plot(shares, 100 * curve, color=colour, linestyle=style, linewidth=1.8, label=title)
             axis.set(title=f"{kind.capitalize()}: {good} is better", xlabel=f"{verb} pixels, per cent")
-        axes[0].set(
-            ylabel="probability of the labelled emotion, per cent", ylim=(0, None)
-        )  # of both axes, and last: plotting rescales
+        axes[0].set_ylim(0, None)  # of both axes, and last: plotting rescales
+        axes[0].set_ylabel("probability of the labelled emotion, per cent")
         axes[0].legend()
 
 
