@@ -85,6 +85,7 @@ def test_what_the_reproduction_says_is_measured() -> None:
         f"{per_cent(student['difference_low'])} to {per_cent(student['difference_high'])}",
         f"worth {per_cent(augmented['difference'])} points of PrivateTest, 95 % interval "
         f"{per_cent(augmented['difference_low'])} to {per_cent(augmented['difference_high'])}",
+        f"001's shallow one**: {per_cent(read('le_shallow.json')['PublicTest'])} % of PublicTest, 56.31 printed",
         f"augmentation ours has {per_cent(read('tuwani_augmented.json')['PrivateTest'])} %",
         f"temperature of {teacher['calibration']['temperature']:.1f}",
         f"anger ({per_cent(confusions['disgust_as_anger'], '.0f')} % of its faces), fear for sad "
@@ -151,8 +152,34 @@ def class_rows(system: str) -> list[str]:
     ]
 
 
+def test_what_is_said_of_report_001s_emotions() -> None:
+    """The shallow network has one seed."""
+    ours, said = read("le_shallow/0.json")["PublicTest"]["classes"], REPORTED["le_shallow"].class_accuracy or {}
+    apart = {emotion: 100 * (ours[emotion]["recall"] - share) for emotion, share in said.items()}
+    assert {emotion for emotion, points in apart.items() if abs(points) < 3} == {"anger", "disgust", "fear", "happy"}
+    assert [round(apart[emotion]) for emotion in ("sad", "surprise", "neutral")] == [-12, 5, 6]
+
+
 @pytest.mark.parametrize("row", class_rows("tuwani_augmented"))
 def test_an_emotion_of_report_002(row: str) -> None:
+    assert row in REPRODUCTION.splitlines()
+
+
+def recall_rows() -> list[str]:
+    """Return each emotion's row of report 001's table: printed / ours on PublicTest, shallow and deep."""
+    rows = []
+    for emotion in EMOTION_NAMES:
+        cells = [f"{read('tuwani/0.json')['PublicTest']['classes'][emotion]['support']}"]
+        for system in ("le_shallow", "le_deep"):
+            said = per_cent((REPORTED[system].class_accuracy or {})[emotion])
+            ours = [run["PublicTest"]["classes"][emotion]["recall"] for run in runs(system)]
+            cells.append(f"{said} / {per_cent(mean(ours)) if ours else NOT_MEASURED}")
+        rows.append(f"| {emotion} | {' | '.join(cells)} |")
+    return rows
+
+
+@pytest.mark.parametrize("row", recall_rows())
+def test_an_emotion_of_report_001(row: str) -> None:
     assert row in REPRODUCTION.splitlines()
 
 
