@@ -66,6 +66,7 @@ def test_what_the_reproduction_says_is_measured() -> None:
     student, augmented = (
         results["pairs"][name]["PrivateTest"] for name in ("cs231n_student_vs_cs231n", "tuwani_augmented_vs_tuwani")
     )
+    deep = results["pairs"]["le_deep_vs_le_shallow"]["PrivateTest"]
     order = results["pairs"]["lausanne_cnn2_vs_lausanne_cnn1"]["PrivateTest"]
     network, labels, audit = read("tuwani/0.json"), read("agreement.json")["labels"], read("data.json")["audit"]
     happy = network["PublicTest"]["classes"]["happy"]["support"]
@@ -85,7 +86,10 @@ def test_what_the_reproduction_says_is_measured() -> None:
         f"{per_cent(student['difference_low'])} to {per_cent(student['difference_high'])}",
         f"worth {per_cent(augmented['difference'])} points of PrivateTest, 95 % interval "
         f"{per_cent(augmented['difference_low'])} to {per_cent(augmented['difference_high'])}",
-        f"001's shallow one**: {per_cent(read('le_shallow.json')['PublicTest'])} % of PublicTest, 56.31 printed",
+        f"001's shallow one**: {per_cent(read('le_shallow.json')['PublicTest'])} % of PublicTest, 56.31 printed. "
+        f"Its deep one is not: {per_cent(read('le_deep.json')['PublicTest'])} %, 65.55 printed",
+        f"deep above shallow, is shown: {per_cent(deep['difference'])} points of PrivateTest, 95 % interval "
+        f"{per_cent(deep['difference_low'])} to {per_cent(deep['difference_high'])}",
         f"augmentation ours has {per_cent(read('tuwani_augmented.json')['PrivateTest'])} %",
         f"temperature of {teacher['calibration']['temperature']:.1f}",
         f"anger ({per_cent(confusions['disgust_as_anger'], '.0f')} % of its faces), fear for sad "
@@ -153,11 +157,24 @@ def class_rows(system: str) -> list[str]:
 
 
 def test_what_is_said_of_report_001s_emotions() -> None:
-    """The shallow network has one seed."""
+    """Each of its networks has one seed."""
     ours, said = read("le_shallow/0.json")["PublicTest"]["classes"], REPORTED["le_shallow"].class_accuracy or {}
     apart = {emotion: 100 * (ours[emotion]["recall"] - share) for emotion, share in said.items()}
     assert {emotion for emotion, points in apart.items() if abs(points) < 3} == {"anger", "disgust", "fear", "happy"}
     assert [round(apart[emotion]) for emotion in ("sad", "surprise", "neutral")] == [-12, 5, 6]
+    ours, said = read("le_deep/0.json")["PublicTest"]["classes"], REPORTED["le_deep"].class_accuracy or {}
+    apart = {emotion: 100 * (ours[emotion]["recall"] - share) for emotion, share in said.items()}
+    assert {emotion for emotion, points in apart.items() if abs(points) < 3} == {"sad", "neutral"}
+    assert min(apart, key=apart.__getitem__) == "fear"
+    assert round(apart["fear"]) == -27
+
+
+def test_what_is_said_of_the_deep_networks_training() -> None:
+    epochs = pd.read_csv(ROOT / "data/predictions/le_deep/0.csv")
+    assert f"names {per_cent(epochs['train_accuracy'].iloc[-1])} % of Training's faces" in " ".join(
+        REPRODUCTION.split()
+    )
+    assert epochs["validation_loss"].idxmin() == epochs.index[-1]
 
 
 @pytest.mark.parametrize("row", class_rows("tuwani_augmented"))
