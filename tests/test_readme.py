@@ -68,7 +68,8 @@ def test_the_findings_are_the_metrics() -> None:
     near = data["near_duplicates"]["PrivateTest"]["faces"]
     for phrase in (
         f"cs231n has {percent(read('cs231n.json')['PublicTest'])} % of PublicTest",
-        f"le_shallow {percent(read('le_shallow.json')['PublicTest'])} (report 001: 56.31;",
+        f"le_deep {percent(read('le_deep.json')['PublicTest'])} (report 001: 65.55)",
+        f"vgg16_finetuned {percent(read('vgg16_finetuned.json')['PublicTest'])} (Lausanne: 64)",
         f"{percent(read('tuwani.json')['PrivateTest'])} % of PrivateTest",
         f"{data['audit']['in_training']['PrivateTest']} PrivateTest faces",
         f"{near} ({percent(near / data['kept']['PrivateTest'])} %)",
