@@ -99,6 +99,23 @@ def test_where_nothing_can_be_compiled_training_goes_on_as_it_was(
     assert torch.equal(forward.train()(images[:0]), network(images[:0]))
 
 
+def test_no_gradient_is_carried_from_one_recorded_step_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next replay writes over a CUDA graph's gradients; adding to them fails, as it did on the first GPU."""
+    seen: list[bool] = []
+
+    def watched(network: nn.Module, **_: Any) -> Any:
+        def call(images: Tensor) -> Any:
+            seen.extend(parameter.grad is None for parameter in network.parameters())
+            return network(images)
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", watched)
+    Forward(toy_network(), 4).compile(toy_faces(Split.training, 4, 1).images, torch.float32)
+    assert len(seen) > 2
+    assert all(seen)
+
+
 class NothingWaits(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Fail where the host would wait for the GPU: a value that is read, a size that depends on it, a copy between."""
 
