@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from fer.cli.main import main
 from fer.config.params import load_params
-from fer.constants import EMOTION_NAMES
+from fer.constants import EMOTION_NAMES, Split
+from fer.predictions.format import read_predictions
 from fer.report.printed import REPORTED
 from fer.report.summary import verdict
 from fer.report.tables import NOT_MEASURED, SHORT, printed
@@ -215,6 +216,28 @@ def test_what_is_said_of_the_deep_networks_training() -> None:
     learnt = mean(history["train_accuracy"].iloc[-1] for history in histories)
     assert f"names {per_cent(learnt)} % of Training's faces right" in FLAT
     assert abs(learnt - mean(run["PublicTest"]["accuracy"] for run in runs("le_deep"))) < 0.02
+
+
+def test_what_is_said_of_two_devices_and_of_the_student() -> None:
+    small = runs("flagship_small")
+    assert [run["provenance"]["device"][:3] for run in small] == ["cpu", "NVI", "NVI"]
+    cpu, *gpu = (run["PrivateTest"]["accuracy"] for run in small)
+    history = pd.read_csv(ROOT / "data/predictions/flagship_small/1.csv")["train_loss"]
+    teachers = [
+        read_predictions(path)[0][Split.private_test]
+        for path in sorted((ROOT / "data/predictions/flagship_vgg").glob("*.safetensors"))
+    ]
+    together = sum(teacher.probabilities for teacher in teachers)
+    right = (together.argmax(axis=1) == teachers[0].labels).mean()
+    student = read("flagship_student.json")["PrivateTest"]
+    for phrase in (
+        f"float32 and has {per_cent(cpu)} % of PrivateTest; seeds 1 and 2, on an H100 in bfloat16, have "
+        f"{per_cent(gpu[0])} and {per_cent(gpu[1])}.",
+        f"on the H100 {history[0]:.3f} and {history[1]:.3f}",
+        f"whose mean has {per_cent(right)} % of PrivateTest. It has {per_cent(student)} %, "
+        f"{per_cent(student - mean(gpu))} points more than flagship_small's seeds on the same H100",
+    ):
+        assert phrase in FLAT, phrase
 
 
 def test_what_is_said_of_report_002s_emotions() -> None:

@@ -98,7 +98,7 @@ class Plan:
 def search(plan: Plan, *, jobs: int) -> list[FrozenTrial]:
     """Run trials until `plan.trials` of the study have ended, its earlier ones among them; return those that have.
 
-    At most `jobs` run side by side, on GPUs one on each. Raise UserError for a storage that cannot be opened, for a
+    At most `jobs` run side by side, on GPUs in turn. Raise UserError for a storage that cannot be opened, for a
     parameter outside of what the system takes, and for processes that ended before their time; the trials that have
     ended are kept.
     """

@@ -60,7 +60,7 @@ def train_all(jobs: list[Job], count: int) -> None:
 
 
 def worker_count(jobs: list[Job], workers: int | str) -> int:
-    """Return how many jobs run side by side: one under torchrun, on GPUs at most one on each.
+    """Return how many jobs run side by side: one under torchrun, a number as it is.
 
     On the CPU `auto` is as many as there are cores for `threads` each, on GPUs as many as there are.
     """
@@ -69,8 +69,6 @@ def worker_count(jobs: list[Job], workers: int | str) -> int:
         return 1
     places = torch.cuda.device_count() if device == "cuda" else usable_cores() // jobs[0].config.threads
     wanted = places if workers == "auto" else int(workers)
-    if device == "cuda":
-        wanted = min(wanted, places)
     return max(1, min(wanted, len(jobs)))
 
 
@@ -110,9 +108,9 @@ def start_worker(device: str, places: Queue[int]) -> None:
 
 
 def own_gpu(device: str, place: int) -> None:
-    """Make `cuda` mean the GPU of that number in this process; do nothing where runs are on the CPU."""
+    """Make `cuda` mean one GPU in this process, in turn where there are fewer than processes; do nothing on the CPU."""
     if pick_device(device).type == "cuda":
-        torch.cuda.set_device(place)
+        torch.cuda.set_device(place % torch.cuda.device_count())
 
 
 def run_and_report(job: Job, queue: Queue[Any], stop: Event) -> None:

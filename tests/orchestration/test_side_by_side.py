@@ -170,9 +170,19 @@ def test_gpus_take_a_run_each(store: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(side_by_side, "pick_device", lambda _: torch.device("cuda"))
     seeds = jobs(store, tmp_path, seeds=(0, 1, 2))
     workers: int | str
-    for gpus, workers, expected in ((4, "auto", 3), (2, "auto", 2), (4, 2, 2), (2, 8, 2)):
+    for gpus, workers, expected in ((4, "auto", 3), (2, "auto", 2), (4, 2, 2), (2, 8, 3)):
         monkeypatch.setattr(torch.cuda, "device_count", lambda gpus=gpus: gpus)
         assert worker_count(seeds, workers) == expected
+
+
+def test_more_runs_than_gpus_take_them_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(side_by_side, "pick_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    for place in range(5):
+        side_by_side.own_gpu("auto", place)
+    assert taken == [0, 1, 0, 1, 0]
 
 
 def test_elsewhere_one_run_has_the_device(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from fer.report.text import per_cent
 
 TEMPLATE = Path(__file__).with_name("elements.html.j2")
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
-STRIP = 240  # units of a strip's width
+STRIP = 200  # units of a strip's width
 
 
 class Section(NamedTuple):
