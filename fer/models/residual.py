@@ -76,3 +76,9 @@ class BlurPool2d(nn.Sequential):
 
     def __init__(self) -> None:
         super().__init__(nn.AvgPool2d(2, 1, padding=1, count_include_pad=False), nn.AvgPool2d(2, 2))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if maps.device.type == "cuda":  # torch before July 2026 has a wrong gradient for channels_last (pytorch#188344)
+            maps = maps.contiguous()
+        result: Tensor = super().forward(maps)  # type: ignore[no-untyped-call]
+        return result

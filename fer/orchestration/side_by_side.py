@@ -108,7 +108,7 @@ def start_worker(device: str, places: Queue[int]) -> None:
 
 
 def own_gpu(device: str, place: int) -> None:
-    """Make `cuda` mean one GPU in this process, in turn where there are fewer than processes; do nothing on the CPU."""
+    """Make `cuda` mean one GPU in this process, of more processes than GPUs in turn; do nothing on the CPU."""
     if pick_device(device).type == "cuda":
         torch.cuda.set_device(place % torch.cuda.device_count())
 

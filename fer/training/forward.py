@@ -36,7 +36,7 @@ class Forward:
             torch._inductor.config.deterministic = True  # choose no kernel by timing
             self.compiled = torch.compile(self.network.train(), mode="reduce-overhead", dynamic=False)
             for _ in range(3):  # compiled, recorded, replayed
-                self.network.zero_grad(set_to_none=True)  # a graph's gradients are gone once it is replayed
+                self.network.zero_grad(set_to_none=True)  # the next replay writes over a graph's gradients
                 with torch.autocast(images.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
                     logits = self(images)
                 logits.float().sum().backward()  # type: ignore[no-untyped-call]

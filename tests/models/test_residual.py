@@ -1,9 +1,13 @@
 """Residual networks: their layers, their sizes with every option, and the blur against a plain filter."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from fer.models.networks import build, count_flops
 from fer.models.residual import BlurPool2d
@@ -81,3 +85,26 @@ def test_vgg_has_eight_convolutions_and_takes_any_side() -> None:
     assert sum(isinstance(layer, nn.Conv2d) for layer in network.modules()) == 8
     assert size(network) == size(build(vgg, 64))
     assert network(IMAGES).shape == (2, 7)
+
+
+class Pools(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Remember whether each padded average pool was given maps whose channels lie last."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.channels_last: list[bool] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        padding = args[3] if len(args) > 3 else []
+        if func.overloadpacket is torch.ops.aten.avg_pool2d and any(padding):
+            self.channels_last.append(args[0].is_contiguous(memory_format=torch.channels_last))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("device", "channels_last"), [("cuda", False), ("cpu", True)])
+def test_a_gpu_pads_no_pool_of_channels_last(device: str, channels_last: bool) -> None:
+    """Its gradient is wrong there in torch 2.11: flagship_small lost 2 points by it."""
+    with FakeTensorMode(), Pools() as pools:
+        maps = torch.empty(2, 16, 44, 44, device=device).to(memory_format=torch.channels_last)
+        assert BlurPool2d()(maps).shape == (2, 16, 22, 22)
+    assert pools.channels_last == [channels_last]

@@ -166,7 +166,9 @@ def test_a_seed_that_diverges_ends_the_others(store: Path, tmp_path: Path) -> No
     assert len(list((tmp_path / ".checkpoints").glob("*.pt"))) == 1
 
 
-def test_gpus_take_a_run_each(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_a_run_for_each_gpu_and_a_number_is_itself(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(side_by_side, "pick_device", lambda _: torch.device("cuda"))
     seeds = jobs(store, tmp_path, seeds=(0, 1, 2))
     workers: int | str
