@@ -62,20 +62,23 @@ def test_the_headline_metrics_are_the_means_of_the_seeds() -> None:
 
 
 def test_the_findings_are_the_metrics() -> None:
-    leaks = json.loads((ROOT / "docs" / "results.json").read_text())["systems"]["cs231n"]["leaks"]
+    systems = json.loads((ROOT / "docs" / "results.json").read_text())["systems"]
+    leaks = systems["cs231n"]["leaks"]
     noise = read("agreement.json")["labels"]["PrivateTest"]
     data = read("data.json")
     near = data["near_duplicates"]["PrivateTest"]["faces"]
-    highest = [read(f"{name}.json") for name in ("flagship", "face_inception", "ensemble")]
+    highest = [systems[name] for name in ("flagship", "face_inception", "ensemble")]
     for phrase in (
         f"cs231n has {percent(read('cs231n.json')['PublicTest'])} % of PublicTest",
         f"le_deep {percent(read('le_deep.json')['PublicTest'])} (report 001: 65.55)",
         f"vgg16_finetuned {percent(read('vgg16_finetuned.json')['PublicTest'])} (Lausanne: 64)",
         f"{percent(read('tuwani.json')['PrivateTest'])} % of PrivateTest",
         "(flagship) has {} % of PrivateTest, a face network fine-tuned (face_inception) {}, the ensemble {};".format(
-            *(percent(of["PrivateTest"]) for of in highest)
+            *(percent(of["PrivateTest"]["accuracy"]) for of in highest)
         ),
-        "leak-free they have {}, {} and {}.".format(*(percent(of["leak_free"]) for of in highest)),
+        "leak-free they have {}, {} and {}.".format(
+            *(percent(of["PrivateTest_leak_free"]["accuracy"]) for of in highest)
+        ),
         f"{data['audit']['in_training']['PrivateTest']} PrivateTest faces",
         f"{near} ({percent(near / data['kept']['PrivateTest'])} %)",
         f"{percent(leaks['exact_copies']['accuracy'])} % of the exact copies",
