@@ -24,7 +24,8 @@ def changed(folder: Path, changes: dict[str, Any]) -> Path:
     ... takes a parameter away.
     """
     content = YAML(typ="safe", pure=True).load((ROOT / PARAMS).read_text())
-    content["run"] |= {"train": RUN, "distil": {}, "transfer": {}, "systems": RUN, "explain": [], "export": []}
+    content["run"] |= {"train": RUN, "distil": {}, "transfer": {}, "systems": RUN}
+    content["run"] |= {"explain": [], "export": [], "ablation": []}
     for name, block in content["systems"].items():
         if name in RUN:
             block.pop("not_run", None)
