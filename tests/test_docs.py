@@ -97,7 +97,7 @@ def test_what_the_reproduction_says_is_measured() -> None:
         f"{per_cent(teacher['PrivateTest']['accuracy'])} %, and "
         f"{per_cent(teacher['PrivateTest_leak_free']['accuracy'])} % without the copied",
         f"{per_cent(above['PrivateTest']['difference'])} points above the baseline",
-        f"{per_cent(student['difference'])} points above its teacher (two seeds), 95 % interval "
+        f"{per_cent(student['difference'])} points above its teacher (three seeds), 95 % interval "
         f"{per_cent(student['difference_low'])} to {per_cent(student['difference_high'])}",
         f"worth {per_cent(augmented['difference'])} points of PrivateTest, 95 % interval "
         f"{per_cent(augmented['difference_low'])} to {per_cent(augmented['difference_high'])}",

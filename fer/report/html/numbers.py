@@ -67,15 +67,15 @@ def span(entries: Collection[Mapping[str, Any]]) -> tuple[float, float]:
 def audit(material: Material) -> Section:
     """Return what ingest found in the file, and the emotions of each split."""
     data = material.audit
-    kept, before = data["kept"], data["audit_before_cleaning"]
+    kept, found = data["kept"], data["audit"]
     rejected = [f"{count:,} {reason.replace('_', ' ')}" for reason, count in data["rejected"].items() if count]
     lines = [
         f"{data['rows']:,} rows; kept: " + ", ".join(f"{split} {kept[split]:,}" for split in Split),
         f"rejected: {', '.join(rejected) or 'none'}",
-        f"{before['duplicate_groups']:,} groups of identical images, {before['conflicting_groups']:,} with labels that "
+        f"{found['duplicate_groups']:,} groups of identical images, {found['conflicting_groups']:,} with labels that "
         "conflict",
-        f"also in Training, byte for byte: {before['in_training']['PrivateTest']:,} faces of PrivateTest and "
-        f"{before['in_training']['PublicTest']:,} of PublicTest",
+        f"also in Training, byte for byte: {found['in_training']['PrivateTest']:,} faces of PrivateTest and "
+        f"{found['in_training']['PublicTest']:,} of PublicTest",
     ]
     counts = {split: [data["class_counts"][split][name] for name in EMOTION_NAMES] for split in Split}
     shares = {split.value: [count / max(sum(of_split), 1) for count in of_split] for split, of_split in counts.items()}
