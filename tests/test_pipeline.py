@@ -178,10 +178,7 @@ def test_an_experiment_shows_what_a_change_did(clone: Clone) -> None:
     ("change", "message"),
     [
         ("systems.cs231n.lr=-1", "systems.cs231n.lr: -1: input should be greater than 0"),
-        ("systems.cs231n.epochs=many", "systems.cs231n.epochs: 'many': input should be a valid integer"),
         ("+systems.cs231n.learnin_rate=1", "systems.cs231n.learnin_rate: no such parameter"),
-        ("systems.cs231n.network.type=resnet", "systems.cs231n.network"),
-        ("systems.cs231n.network.hidden=[0]", "systems.cs231n.network.hidden.0: 0: input should be greater than"),
     ],
 )
 def test_a_wrong_parameter_ends_before_anything_is_touched(clone: Clone, change: str, message: str) -> None:
@@ -225,7 +222,6 @@ TRAININGS = {"train@cs231n", "distil@cs231n_student", "transfer@cs231n_transfer"
         (("fer/evaluation/metrics.py", *COMMENT), {"evaluate@cs231n"}, {"predict@cs231n"}),
         (("fer/data/audit.py", *COMMENT), {"ingest"}, {"train@cs231n"}),
         (("fer/files.py", *COMMENT), set(), {"train@cs231n", "ingest", "report"}),
-        (("fer/orchestration/progress.py", *COMMENT), set(), {"train@cs231n", "predict@cs231n"}),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -324,7 +320,7 @@ def wait_for(condition: Any, seconds: float = 120) -> None:
         time.sleep(0.02 if seconds < 600 else 5)
 
 
-@pytest.mark.parametrize("how", ["Ctrl-C", "all killed", "dvc killed"])
+@pytest.mark.parametrize("how", ["Ctrl-C", "dvc killed", pytest.param("all killed", marks=pytest.mark.full)])
 def test_an_ended_repro_goes_on_and_ends_in_the_same_bytes(clone: Clone, how: str) -> None:
     expected = clone.outs(TEACHER)
     checkpoints = clone.demo / ".checkpoints"

@@ -50,7 +50,7 @@ def table_of(trials: Sequence[FrozenTrial]) -> pd.DataFrame:
             "state": trial.state.name.lower(),
             "accuracy": accuracy_of(trial),
             "best": None,
-            "epochs": max(trial.intermediate_values, default=0),
+            "epochs_trained": max(trial.intermediate_values, default=0),
             **parameters_of(trial),
         }
         for trial in trials

@@ -62,6 +62,7 @@ def test_the_optimum_is_that_of_complete_trials(tmp_path: Path) -> None:
     table = rows(tmp_path / "t.csv")
     assert [(row["trial"], row["best"]) for row in table] == [("0", "0.5"), ("1", "0.7"), ("2", "0.7"), ("4", "0.7")]
     assert (table[1]["lr"], table[2]["state"]) == ("0.1", "pruned")
+    assert (table[0]["epochs_trained"], table[0]["epochs"]) == ("5", "15")
     assert best_of(TRIALS) is TRIALS[1]
     first, second = trial(0, 0.5), trial(1, 0.5)
     assert best_of([first, second]) is first
