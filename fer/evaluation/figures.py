@@ -21,7 +21,7 @@ def curves(history: Sequence[EpochScore], path: Path) -> None:
     Report 000, figures 4 and 5.
     """
     with drawing(path, 1, 2, size=(10, 3.8)) as (_, axes):
-        for axis, metric, title in zip(axes, ("loss", "accuracy"), ("Cross-entropy, nats", "Accuracy"), strict=True):
+        for axis, metric, title in zip(axes, ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True):
             for split, colour in (("train", BLUE), ("validation", ORANGE)):
                 draw_curves(axis, history, split, metric, colour)
             axis.set(title=title, xlabel="epoch")
