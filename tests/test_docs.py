@@ -292,6 +292,9 @@ def test_what_is_said_of_the_ablation() -> None:
         assert found["difference"] < 0
         lost[path.stem] = [per_cent(-found[key]) for key in keys]
     assert list(lost) == sorted(PARAMS.run.ablation) == ["mixup", "no_blur_pooling", "no_ema"]
+    flops = {name: read(f"ablation/{name}.json")["flops"] for name in ("no_blur_pooling", "no_ema")}
+    more = f"costs {per_cent(flops['no_ema'] / flops['no_blur_pooling'] - 1, '.0f')} % more arithmetic"
+    assert FLAT.count(f"which {more}") == 1
     assert FLAT.count(f"flagship_small's {len(PARAMS.ablation.variants)} variants") == 1
     blur, mixup, ema = (lost[name] for name in ("no_blur_pooling", "mixup", "no_ema"))
     assert f"loses {blur[0]} points of PrivateTest, with mixup in 28 epochs {mixup[0]}, without the moving" in FLAT
@@ -302,6 +305,7 @@ def test_what_is_said_of_the_ablation() -> None:
         in text
     )
     assert "without the moving average {} ({} to {}).".format(*ema) in text
+    assert f"Blur pooling {more}." in text
 
 
 def test_what_is_said_of_report_002s_emotions() -> None:
