@@ -33,22 +33,30 @@ def test_a_newcomer_finishes_it() -> None:
 
 
 def rows() -> dict[str, list[str]]:
-    """The table's rows by system: printed, PublicTest, PrivateTest, leak-free, seeds."""
-    found = re.findall(r"^\| `?(\w+)`? \|(.*)\|$", README, flags=re.MULTILINE)
-    return {name: [cell.strip() for cell in cells.split("|")] for name, cells in found}
+    """The table's rows by system: what it is, printed, PublicTest, PrivateTest, leak-free, seeds."""
+    found = re.findall(r"^\| (\w+) \|(.*)\|$", README, flags=re.MULTILINE)
+    return {name: [cell.strip() for cell in cells.split("|")] for name, cells in found if name != "system"}
 
 
 def test_the_table_is_the_results() -> None:
     systems = json.loads((ROOT / "docs" / "results.json").read_text())["systems"]
-    table = {name: cells for name, cells in rows().items() if name != "system"}
-    assert set(systems) >= set(table)
-    assert {name for name, entry in systems.items() if entry["seeds"]} <= set(table)
-    for name, (_, *cells, seeds) in table.items():
+    trained = {name for name, entry in systems.items() if entry["seeds"]}
+    table = rows()
+    assert set(table) <= trained
+    assert {name for name in trained if systems[name]["verdict"] != "no printed number"} <= set(table)
+    assert f"These are ten of {len(trained)} rows" in FLAT
+    assert len(table) == 10
+    for name, (what, printed, *cells, seeds) in table.items():
         entry = systems[name]
         assert int(seeds) == entry["seeds"], name
+        report = entry.get("reported") or {}
+        shown = f"{100 * report['accuracy']:g} ({report['split'].removesuffix('Test').lower()})" if report else "–"
+        assert printed == shown, name
+        for parameters in re.findall(r"([\d.]+) M", what):
+            assert float(parameters) == pytest.approx(entry["parameters"] / 1e6, rel=0.03), name
         for cell, split in zip(cells, ("PublicTest", "PrivateTest", "PrivateTest_leak_free"), strict=True):
-            std = entry.get(split, {}).get("accuracy_std")
-            expected = percent(entry[split]["accuracy"]) if entry["seeds"] else "–"
+            std = entry[split]["accuracy_std"]
+            expected = percent(entry[split]["accuracy"])
             assert cell == expected + (f" ± {percent(std)}" if std is not None else ""), (name, split)
 
 
