@@ -405,3 +405,13 @@ def test_the_package_beside_ours() -> None:
 @pytest.mark.parametrize("row", explanation_rows())
 def test_a_row_of_the_explanations(row: str) -> None:
     assert row in (DOCS / "explanations.md").read_text().splitlines()
+
+
+def test_the_example_of_use_is_what_predict_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NASA's astronaut, by the published network: the folder has no network of its own."""
+    photo = ROOT.parent / "shared" / "photos" / "astronaut.png"
+    if not photo.is_file():
+        pytest.skip(f"{photo.name} is not at hand")
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(main, ["predict", str(photo)]).output.strip()
+    assert f"# photo.jpg: {said.removeprefix(f'{photo}: ')}" in (DOCS / "use.md").read_text()

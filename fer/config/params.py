@@ -156,6 +156,11 @@ class Search(Settings):
         """Return the search of that system: its own space where it has one."""
         return self.model_copy(update={"space": self.spaces.get(system, self.space), "spaces": {}})
 
+    @property
+    def varied(self) -> Space:
+        """Return the space without what has one choice: that differs from the block, not between trials."""
+        return {name: of for name, of in self.space.items() if of.choices is None or len(of.choices) > 1}
+
 
 class Params(Settings):
     """The whole of params.yaml."""

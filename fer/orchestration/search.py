@@ -256,4 +256,4 @@ def tabulate(plan: Plan, study: optuna.Study) -> None:
     trials = study.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING))
     if len(table := table_of(trials)):
         write_table(plan.file(TRIALS), table)
-        write_table(plan.file(PARAMETERS), parallel_table(table, plan.search.space))
+        write_table(plan.file(PARAMETERS), parallel_table(table, plan.search.varied))

@@ -28,7 +28,7 @@ def search_system(params: Params, system: str, *, trials: int, jobs: int, sample
         yield "no trial went through to its end"
         return
     picture = plan.file(".png")
-    search_picture(table_of(ended), plan.search.space, picture)
+    search_picture(table_of(ended), plan.search.varied, picture)
     yield f"picture: {picture}"
     yield f"best {line_of(best)}"
     yield reproduce(system, parameters_of(best), params)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from dvc.utils.hydra import apply_overrides
 from optuna.trial import FrozenTrial, TrialState
@@ -248,8 +249,14 @@ def params(store: Path, tmp_path: Path) -> Params:
 
 
 def test_a_search_from_params_to_the_command_that_trains_its_best_trial(params: Params) -> None:
-    few = params.systems["lausanne_cnn1"] | {"epochs": 1, "batch_size": 20, "device": "cpu"}
-    params = params.model_copy(update={"systems": params.systems | {"lausanne_cnn1": few}})
+    few = params.systems["lausanne_cnn1"] | {"epochs": 5, "batch_size": 20, "device": "cpu"}
+    space = params.search.space | {"epochs": Dimension(choices=(1,))}
+    params = params.model_copy(
+        update={
+            "systems": params.systems | {"lausanne_cnn1": few},
+            "search": params.search.model_copy(update={"space": space}),
+        }
+    )
     lines = list(
         search_system(params, "lausanne_cnn1", trials=2, jobs=1, sampler="random", storage="sqlite:///trials.db")
     )
@@ -259,13 +266,17 @@ def test_a_search_from_params_to_the_command_that_trains_its_best_trial(params: 
     }  # fmt: skip
     assert lines[0].startswith("dvc plots show plots/search/lausanne_cnn1_random.csv -t search ")
     assert lines[-2].startswith("best trial ")
+    axes = set(pd.read_csv(folder / "lausanne_cnn1_random_parameters.csv")["axis"])
+    assert axes == {"1 lr", "2 weight_decay", "3 lr_decay", "4 accuracy"}, "one choice is no axis"
+    assert set(pd.read_csv(folder / "lausanne_cnn1_random.csv")["epochs_trained"]) == {1}
     assert lines[-1].startswith("dvc exp run -S 'systems.lausanne_cnn1.lr=")
 
 
 def test_a_system_is_searched_in_its_own_space() -> None:
     settings = load_params(ROOT / PARAMS).search
     assert settings.of("cs231n_fast").space == settings.spaces["cs231n_fast"] != settings.space
-    assert settings.of("cs231n").space == settings.space
+    assert settings.of("tuwani").space == settings.space
+    assert settings.of("cs231n").varied == settings.space, "report 000's three parameters, in shorter trials"
 
 
 def test_a_systems_job_is_the_pipelines(params: Params) -> None:
