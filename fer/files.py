@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fer.errors import UserError
+
+PACKAGE = Path(__file__).parent
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -60,6 +64,26 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def source_hash(*patterns: str) -> str:
+    """Return the hexadecimal SHA-256 of the package's files that match, by their place in it: `models/*.py`.
+
+    Called when a module is imported, it is that of the code that runs: files may change under a long training.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(path for pattern in patterns for path in PACKAGE.glob(pattern)):
+        digest.update(source.relative_to(PACKAGE).as_posix().encode() + source.read_bytes())
+    return digest.hexdigest()
+
+
+def by_seed(folder: Path) -> dict[int, Path]:
+    """Return the folder's files {seed}.safetensors in the order of their seeds. Raise UserError for another name."""
+    paths = list(folder.glob("*.safetensors"))
+    for path in paths:
+        if not path.stem.isdecimal():
+            raise UserError(f"{path}: no seed's file; a system's folder holds 0.safetensors, 1.safetensors, ... alone")
+    return {int(path.stem): path for path in sorted(paths, key=lambda path: int(path.stem))}
 
 
 def sha256_of(path: Path) -> str:

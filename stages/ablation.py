@@ -8,7 +8,7 @@ from fer.errors import UserError
 from fer.orchestration.jobs import seed_jobs
 from fer.orchestration.side_by_side import train_seeds
 from fer.orchestration.watchdog import die_with_dvc
-from fer.predictions.predict import Runtime, predict_system
+from fer.predictions.predict import predict_system
 from stages import stage
 
 STORE = Path("data/normalised.h5")
@@ -33,7 +33,7 @@ def main(variant: str) -> None:
             store=STORE,
             near_duplicates=Path("data/near_duplicates.csv"),
             out=Path("data/ablation") / variant,
-            runtime=Runtime(**params.predict.model_dump()),
+            settings=params.predict,
         )
 
 

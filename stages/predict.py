@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fer.config.params import load_params
-from fer.predictions.predict import Runtime, predict_system
+from fer.predictions.predict import predict_system
 from stages import stage
 
 
@@ -14,7 +14,7 @@ def main(system: str) -> None:
         store=Path("data/normalised.h5"),
         near_duplicates=Path("data/near_duplicates.csv"),
         out=Path("data/predictions") / system,
-        runtime=Runtime(**load_params().predict.model_dump()),
+        settings=load_params().predict,
     )
 
 

@@ -15,6 +15,7 @@ def main() -> None:
         Sources(Path("data/predictions"), Path("data/ensemble"), Path("metrics")),
         Places(Path("docs"), Path("plots/summary")),
         systems=params.run.systems,
+        variants=params.run.ablation,
         not_run=params.not_run,
         pairs=params.report.pairs,
         resamples=params.evaluate.resamples,

@@ -15,7 +15,8 @@ def main(system: str, weights: Path) -> None:
     if not weights.exists():
         raise UserError(
             f"run.transfer.{system}={weights}: not there\n"
-            "`python -m fer download weights` gets the public ones; docs/pretrained.md says where each comes from"
+            "`python -m fer download weights` gets public ones; run.transfer takes whatever file is named\n"
+            "docs/pretrained.md says where each comes from"
         )
     train(system, weights=weights)
 

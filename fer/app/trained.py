@@ -1,5 +1,6 @@
 """Where a network's weights lie: a path, a system trained in this folder, or a published one."""
 
+import os
 from pathlib import Path
 
 from fer.app import CHECKOUT
@@ -16,7 +17,7 @@ def find_weights(model: str) -> Path:
 
     Raise UserError, which says what there is.
     """
-    path = Path(model).expanduser()
+    path = Path(os.path.expanduser(model))  # noqa: PTH111 - pathlib ends at ~name where nobody is called so
     if path.is_file():
         return path
     name, _, seed = model.partition("/")

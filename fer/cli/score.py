@@ -124,11 +124,12 @@ def show(found: Mapping[str, Any]) -> None:
     from fer.report.tables import sentence  # noqa: PLC0415
 
     console = Console()
-    console.print(f"{found['file']}: {found['answers']:,} answers, {found['kind']}", highlight=False, soft_wrap=True)
+    plain: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
+    console.print(f"{found['file']}: {found['answers']:,} answers, {found['kind']}", **plain)
     console.print(sets_table(found))
     console.print(class_table(found["PrivateTest"]))
     lines = [leak_line(found), *calibration_lines(found), "", *map(sentence, found["against"].values())]
-    console.print("\n" + "\n".join(lines), highlight=False, soft_wrap=True)
+    console.print("\n" + "\n".join(lines), **plain)
 
 
 def sets_table(found: Mapping[str, Any]) -> "Table":

@@ -30,6 +30,8 @@ class Stack(Settings):
     def one_kernel_a_convolution(self) -> Self:
         if len(self.filters) != len(self.kernels):
             raise ValueError(f"kernels: one for each of the {len(self.filters)} filters, got {len(self.kernels)}")
+        if any(kernel % 2 == 0 for kernel in self.kernels):
+            raise ValueError("kernels: odd sides, so that a convolution keeps its input's size")
         return self
 
 

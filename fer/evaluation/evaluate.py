@@ -28,7 +28,7 @@ class Places:
 
 
 def evaluate_system(predictions: Path, places: Places, *, resamples: int, bootstrap_seed: int) -> None:
-    """Write the metrics and plots of every seed in `predictions`; remove those of seeds that are no longer there.
+    """Write the metrics and plots of every seed in `predictions`.
 
     Raises:
         PredictionsError: no predictions.
@@ -39,9 +39,6 @@ def evaluate_system(predictions: Path, places: Places, *, resamples: int, bootst
     }
     for seed, content in measured.items():
         write_json(places.seeds / f"{seed}.json", content | {"provenance": provenances[seed]})
-    for path in places.seeds.glob("*.json"):
-        if int(path.stem) not in runs:
-            path.unlink()
     write_json(places.headline, headline(list(measured.values())))
     history = [score for seed in runs for score in read_epochs(predictions / f"{seed}.csv", seed)]
     errors = mean_errors([content["calibration"] for content in measured.values()])
@@ -82,7 +79,7 @@ def read_epochs(path: Path, seed: int) -> list[EpochScore]:
 
 
 def draw(folder: Path, runs: Sequence[Splits], history: Sequence[EpochScore], errors: Mapping[str, float]) -> None:
-    counts = np.sum([confusion(run[Split.private_test]) for run in runs], axis=0)
+    counts = confusion(*(run[Split.private_test] for run in runs))
     bins = pooled_reliability(runs)
     plots_data.write_curve(folder / "loss.csv", history, "loss")
     plots_data.write_curve(folder / "accuracy.csv", history, "accuracy")

@@ -111,9 +111,9 @@ def class_scores(counts: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
     }
 
 
-def confusion(predictions: Predictions) -> NDArray[np.int64]:
-    """Return how many faces of each actual class (row) were given each predicted class (column), (7, 7)."""
-    cells = predictions.labels.astype(np.int64) * CLASSES + predictions.predicted  # (N,)
+def confusion(*runs: Predictions) -> NDArray[np.int64]:
+    """Return how many faces of each actual class (row) were given each predicted one (column), of all runs, (7, 7)."""
+    cells = np.concatenate([run.labels.astype(np.int64) * CLASSES + run.predicted for run in runs])  # (faces,)
     return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES).astype(np.int64)  # (7, 7)
 
 

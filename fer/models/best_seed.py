@@ -6,14 +6,15 @@ from pathlib import Path
 from safetensors import safe_open
 
 from fer.errors import UserError
+from fer.files import by_seed
 
 
 def best_seed(folder: Path) -> Path:
     """Return the weights whose kept epoch was most accurate on PublicTest; of equals those of the lowest seed.
 
-    Raise UserError for a folder without weights.
+    Raise UserError for a folder without weights, or with a file that no seed names.
     """
-    candidates = sorted(folder.glob("*.safetensors"), key=lambda path: int(path.stem))
+    candidates = by_seed(folder).values()
     if not candidates:
         raise UserError(f"{folder}: no trained seed; `dvc repro` trains the systems of params.yaml's run.systems")
     return max(candidates, key=validation_accuracy)

@@ -17,23 +17,18 @@ from typing import Any
 
 import torch
 
-from fer.files import atomic_write, file_lock
+from fer.files import atomic_write, file_lock, source_hash
 from fer.training.distributed import is_main_process, wait_for_all
 
 FOLDER = Path(".checkpoints")
-PACKAGE = Path(__file__).parent.parent
 EVERY = 20  # seconds between two states, at least: a small network's epoch takes less than writing them
-CODE = ("store.py", "models/*.py", "training/*.py")
+CODE = source_hash("store.py", "models/*.py", "training/*.py")
 
 
 def fingerprint(facts: dict[str, Any]) -> str:
     """Return the hexadecimal hash of `facts` (a job's), of torch's version and of the code that trains."""
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    digest.update(torch.__version__.encode())
-    for pattern in CODE:
-        for source in sorted(PACKAGE.glob(pattern)):
-            digest.update(source.name.encode() + source.read_bytes())
-    return digest.hexdigest()[:32]
+    content = json.dumps((facts, torch.__version__, CODE), sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 class Checkpoint:

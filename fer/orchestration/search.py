@@ -184,7 +184,10 @@ def work(plan: Plan) -> None:
 
 
 def forget_unborn(study: optuna.Study) -> None:
-    """Let trials fail whose process was killed before it chose a parameter: Optuna waits for their first heartbeat."""
+    """Let trials fail whose process was killed before it chose a parameter: Optuna waits for their first heartbeat.
+
+    Their place is left out.
+    """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         began = trial.datetime_start
         if not trial.params and began and (datetime.now() - began).total_seconds() > GRACE:
@@ -193,8 +196,9 @@ def forget_unborn(study: optuna.Study) -> None:
 
 def run_trial(plan: Plan, study: optuna.Study, drawn: Callable[[], None], trial: Trial) -> float:
     """Train one run to its accuracy on PublicTest, or to the epoch in which it is pruned."""
-    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))  # each of them is tried again
-    study.sampler = sampler(plan, trial.number - len(failed))
+    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    tried_again = sum(bool(before.params) for before in failed)
+    study.sampler = sampler(plan, trial.number - tried_again)
     for name, dimension in plan.search.space.items():
         suggest(trial, name, dimension)
     drawn()

@@ -26,7 +26,9 @@ def parameters_of(trial: Trial | FrozenTrial) -> dict[str, Any]:
 
 def accuracy_of(trial: FrozenTrial) -> float | None:
     """Return PublicTest's of the epoch that was kept; of a trial without an end the best until then."""
-    return trial.value if trial.value is not None else max(trial.intermediate_values.values(), default=None)
+    if trial.state is TrialState.COMPLETE:
+        return trial.value
+    return max(trial.intermediate_values.values(), default=None)
 
 
 def line_of(trial: FrozenTrial) -> str:

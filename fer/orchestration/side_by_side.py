@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.managers import SyncManager
 from queue import Queue
 from threading import Event
 from typing import Any
@@ -82,7 +83,9 @@ def run_side_by_side(jobs: list[Job], workers: int, report: Report) -> None:
     Spawned, not forked: a fork would copy torch's thread pools in an unusable state.
     """
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, listening(manager.Queue(), report) as queue:
+    manager = SyncManager(ctx=context)
+    manager.start(die_with_parent)
+    with manager, listening(manager.Queue(), report) as queue:
         places, stop = manager.Queue(), manager.Event()
         for place in range(workers):
             places.put(place)

@@ -22,7 +22,7 @@ from safetensors.numpy import save
 
 from fer.constants import TEST_SPLITS, Split
 from fer.errors import UserError
-from fer.files import atomic_write
+from fer.files import atomic_write, by_seed
 
 
 class PredictionsError(UserError):
@@ -117,11 +117,13 @@ def read_predictions(path: Path) -> tuple[dict[Split, Predictions], dict[str, An
 
 
 def read_seeds(folder: Path) -> tuple[dict[int, Splits], dict[int, dict[str, Any]]]:
-    """Return the predictions and the provenance of every seed of a system. Raise PredictionsError where it has none."""
-    paths = sorted(folder.glob("*.safetensors"), key=lambda path: int(path.stem))
-    if not paths:
+    """Return the predictions and the provenance of every seed of a system.
+
+    Raise PredictionsError where it has none, UserError for a file that no seed names.
+    """
+    read = {seed: read_predictions(path) for seed, path in by_seed(folder).items()}
+    if not read:
         raise PredictionsError(f"{folder}: no predictions; expected {{seed}}.safetensors")
-    read = {int(path.stem): read_predictions(path) for path in paths}
     return {seed: splits for seed, (splits, _) in read.items()}, {seed: run for seed, (_, run) in read.items()}
 
 

@@ -38,6 +38,7 @@ def write_documents(
     places: Places,
     *,
     systems: Sequence[str],
+    variants: Sequence[str],
     not_run: Mapping[str, str],
     pairs: Sequence[tuple[str, str]],
     resamples: int,
@@ -46,7 +47,7 @@ def write_documents(
     """Write results.json, results.md, model_card.md, report.html and the summary's pictures.
 
     Args:
-        systems: those that run; `not_run` names the others, and why.
+        systems, variants: those that run, and of the ablation; `not_run` names the other systems, and why.
         pairs: systems tested against each other; those with one that is not run are left out.
         resamples, bootstrap_seed: of the 95 % intervals over faces.
 
@@ -70,7 +71,7 @@ def write_documents(
         summary=in_order_of(summary, read_json(places.docs / "results.json")),
         audit=audit,
         ensemble=read_json(sources.metrics / "ensemble" / "0.json"),
-        ablation=read_folder(sources.metrics / "ablation"),
+        ablation={name: of for name, of in read_folder(sources.metrics / "ablation").items() if name in variants},
         explained={name: of for name, of in read_folder(sources.metrics / "explain").items() if name in read},
     )
     write(material, places)

@@ -140,7 +140,7 @@ def summarise_calibration(seeds: Seeds) -> dict[str, Any]:
 
 def most_confused(runs: Sequence[Predictions]) -> dict[str, float]:
     """Return the largest shares of a class's faces that were named another: `fear_as_sad`, over all seeds together."""
-    shares = row_shares(np.sum([confusion(run) for run in runs], axis=0))  # (7, 7)
+    shares = row_shares(confusion(*runs))  # (7, 7)
     np.fill_diagonal(shares, 0.0)
     largest = np.argsort(-shares, axis=None, kind="stable")[:CONFUSIONS]
     cells = zip(*np.unravel_index(largest, shares.shape), strict=True)

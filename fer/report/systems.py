@@ -18,11 +18,6 @@ class System:
     provenances: Mapping[int, Mapping[str, Any]]
     history: Sequence[EpochScore]  # of all seeds; empty for the ensemble, which is no training of its own
 
-    @property
-    def provenance(self) -> Mapping[str, Any]:
-        """Of one of its seeds."""
-        return next(iter(self.provenances.values()))
-
 
 def read_systems(predictions: Path, ensemble: Path, names: Sequence[str]) -> dict[str, System]:
     """Return the systems `names` of `predictions`, and the ensemble. Raise PredictionsError for a missing one."""

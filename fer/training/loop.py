@@ -148,6 +148,7 @@ def train(
     run = restore(checkpoint, classifier, optimizer, ema)
     forward = Forward(classifier, config.batch_size)
     if compiles(config.compile, training.labels.device) and (run.compiled or not run.history):
+        before_epoch(len(run.history))  # a backward pass is compiled for what it trains
         forward.compile(next(training_batches(training, config, seed=seed, epoch=0)).images, precision)
     run.compiled = forward.compiled is not None
     steps = batch_count(len(training), config.batch_size)

@@ -1,9 +1,7 @@
 """One run: a system and a seed, from its config to its weights and history."""
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from torch import Tensor, nn
 
 from fer.config.run import RunConfig
 from fer.constants import Split
-from fer.files import atomic_write, sha256_of
+from fer.files import sha256_of, write_csv
 from fer.models.classifier import CONSTANTS, Classifier, Normalisation, load_classifier, save_classifier
 from fer.models.device import describe_device, describe_precision, layout, pick_device, pick_precision, prepare
 from fer.models.networks import build, count_flops, input_side
@@ -206,10 +204,4 @@ def pflop(config: RunConfig, faces: int, flops: int, epochs: int) -> float:
 
 def write_history(path: Path, history: list[Epoch]) -> None:
     """Write a line an epoch; six digits, since the last bits differ between machines."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(asdict(history[0])), lineterminator="\n")
-    writer.writeheader()
-    for epoch in history:
-        writer.writerow({name: f"{value:.6g}" for name, value in asdict(epoch).items()})
-    with atomic_write(path) as temporary:
-        temporary.write_text(text.getvalue())
+    write_csv(path, asdict(history[0]), ([f"{value:.6g}" for value in astuple(epoch)] for epoch in history))

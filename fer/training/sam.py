@@ -13,23 +13,19 @@ def climbed(network: nn.Module, rho: float) -> Iterator[None]:
     """Move the weights to w + rho * g / |g| for the block, equation 2, with g the gradient that they have at entry.
 
     Afterwards they are what they were, and what the block left as gradient is that of the point above: an optimizer's
-    step then is the method's. The norm is over all weights. Batch normalisation's statistics stand still inside: they
-    belong to the weights, not to the point above.
+    step then is the method's. The norm is over all weights. Batch normalisation's statistics too are what they were:
+    they belong to the weights, not to the point above.
     """
     moved: list[Tensor] = [parameter for parameter in network.parameters() if parameter.grad is not None]
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    momenta = [module.momentum for module in norms]
-    before = [parameter.detach().clone() for parameter in moved]
+    restored = moved + [statistic for norm in norms for statistic in norm.buffers()]
+    before = [tensor.detach().clone() for tensor in restored]
     with torch.no_grad():
         gradients = [parameter.grad for parameter in moved if parameter.grad is not None]
         length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         torch._foreach_add_(moved, list(torch._foreach_mul(gradients, rho / (length + 1e-12))))
-    for module in norms:
-        module.momentum = 0.0
     try:
         yield
     finally:
         with torch.no_grad():
-            torch._foreach_copy_(moved, before)
-        for module, momentum in zip(norms, momenta, strict=True):
-            module.momentum = momentum
+            torch._foreach_copy_(restored, before)

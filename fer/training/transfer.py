@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fer.config.run import RunConfig
 from fer.errors import UserError
-from fer.files import atomic_write, file_lock
+from fer.files import atomic_write, file_lock, source_hash
 from fer.models.classifier import METADATA_KEY, Classifier, load_classifier
 from fer.models.device import describe_device
 from fer.models.pretrained import Transferred, estimate_statistics
@@ -24,6 +24,7 @@ FEATURES = Path(".features")  # git-ignored; what stands there can be deleted at
 FEATURE_BATCH = 64  # larger ones leave the CPU's cache
 STATISTICS_FACES = 2560
 STATISTICS_BATCH = 128
+CODE = source_hash("models/*.py")
 
 
 def start_from(path: Path, classifier: Classifier, config: RunConfig) -> None:
@@ -102,13 +103,15 @@ def feature_sets(
 def features(classifier: Classifier, images: Tensor, precision: torch.dtype) -> Tensor:
     """Return the backbone's features, float32 (N, C), of uint8 (N, 1, 48, 48); they stay on disk for the next run.
 
-    What they depend on names the file: the weights, the images, the input size, precision, device and torch's version.
+    What they depend on names the file: the backbone's layers and weights, the images, their size on the way in,
+    precision, device, threads, torch's version and the code of fer/models.
     """
-    parts = (
-        images.cpu().numpy(),
-        str((classifier.input_size, precision, describe_device(images.device))),
-        torch.__version__,
-    )
+    assert isinstance(classifier.network, Transferred)
+    facts = (
+        str(classifier.network.backbone), classifier.input_size, precision, describe_device(images.device),
+        torch.get_num_threads(), torch.__version__, CODE,
+    )  # fmt: skip
+    parts = (images.cpu().numpy(), str(facts))
     path = FEATURES / f"{digest(classifier, *parts)}.safetensors"
     with file_lock(path.with_suffix(".lock")):  # seeds side by side ask for the same ones
         if not path.exists():

@@ -222,6 +222,12 @@ def test_paired_with_each_system_and_with_one() -> None:
     )
 
 
+def test_a_name_with_brackets_is_printed_as_it_is() -> None:
+    result = fer(write_csv(ours()[0]), "--against", "other", "--name", "ours [/ema] [best]")
+    assert result.exit_code == 0, result.exception
+    assert "ours [/ema] [best] is " in " ".join(result.output.split())
+
+
 def test_the_row_for_results_md() -> None:
     """The cells stand where docs/results.md has them."""
     assert len(COLUMNS) == len(TEST_SETS)

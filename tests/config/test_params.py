@@ -148,6 +148,7 @@ def test_a_wrong_value_is_named(tmp_path: Path, name: str, value: Any, message: 
         ("type", "transformer", "network.type: 'transformer': allowed: stack, conv_pairs, vgg, resnet, backbone"),
         ("type", ..., "network.type: not given; allowed: stack, "),
         ("kernel", 5, "network.kernel: no such parameter"),
+        ("kernels", [3, 4, 3, 3], "network: kernels: odd sides, so that a convolution keeps its input's size"),
         ("kernels", [5, 5], "network: kernels: one for each of the 4 filters, got 2"),
         ("kernels", [3, 0, 3, 3], "network.kernels.1: 0: input should be greater than or equal to 1"),
         ("hidden", 200, "network.hidden: 200: must be a list"),

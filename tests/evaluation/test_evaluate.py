@@ -88,15 +88,6 @@ def test_a_second_evaluation_gives_the_same_bytes(folder: Path, tmp_path: Path) 
         assert path.read_bytes() == (folder / path.relative_to(tmp_path)).read_bytes(), path
 
 
-def test_metrics_of_a_seed_that_is_gone_are_removed(tmp_path: Path) -> None:
-    write_seed(tmp_path / "predictions", 0)
-    left = tmp_path / "metrics" / "net" / "7.json"
-    left.parent.mkdir(parents=True)
-    left.write_text("{}")
-    evaluate_system(tmp_path / "predictions", places(tmp_path), **SETTINGS)
-    assert [path.name for path in left.parent.iterdir()] == ["0.json"]
-
-
 def test_half_precision_changes_no_accuracy_and_hardly_a_loss(tmp_path: Path) -> None:
     for splits in (run(3), {split: replace(of, logits=9 * of.logits) for split, of in run(4).items()}):
         write_predictions(tmp_path / "0.safetensors", splits, {})

@@ -63,19 +63,25 @@ def test_a_second_trainer_of_the_same_run_waits(tmp_path: Path) -> None:
 
 
 def test_a_change_of_code_that_trains_makes_another_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(checkpoint.PACKAGE, tmp_path / "fer")
-    monkeypatch.setattr(checkpoint, "PACKAGE", tmp_path / "fer")
-    before = fingerprint({})
-    for name, decides in (
+    """In another process: this one runs the code that it was started with, whatever the files say by now."""
+    shutil.copytree(Path(checkpoint.__file__).parents[1], tmp_path / "fer")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ask = [sys.executable, "-c", "from fer.orchestration.checkpoint import fingerprint; print(fingerprint({}))"]
+
+    def name() -> str:
+        return subprocess.run(ask, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    before = name()
+    for source, decides in (
         ("training/sam.py", True),
         ("models/plain.py", True),
         ("store.py", True),
         ("files.py", False),
     ):
-        with (tmp_path / "fer" / name).open("a") as file:
+        with (tmp_path / "fer" / source).open("a") as file:
             file.write("\n")
-        assert (fingerprint({}) != before) is decides, name
-        before = fingerprint({})
+        assert (name() != before) is decides, source
+        before = name()
 
 
 def test_a_state_is_written_every_so_many_seconds_and_at_the_end(

@@ -21,14 +21,14 @@ SPACE = {
 def trial(number: int, accuracy: float | None, state: str = "complete", rate: float = 0.01) -> FrozenTrial:
     made = create_trial(
         state=TrialState[state.upper()],
-        value=accuracy if state == "complete" else None,
+        value=0.1 if state == "pruned" else accuracy,  # Optuna gives a pruned trial its last epoch's
         params={"lr": rate, "epochs": 15, "network.pooling": "fractional"},
         distributions={
             "lr": FloatDistribution(0.001, 0.1, log=True),
             "epochs": IntDistribution(10, 20),
             "network.pooling": CategoricalDistribution(("max", "fractional")),
         },
-        intermediate_values={} if accuracy is None else {5: accuracy},
+        intermediate_values={} if accuracy is None else {4: 0.05, 5: accuracy},
     )
     made.number = number
     return made

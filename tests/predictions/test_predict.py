@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fer.config.params import PARAMS, load_params
+from fer.config.params import PARAMS, Predict, load_params
 from fer.config.run import RunConfig
 from fer.constants import IMAGE_SIZE, Split
 from fer.data.near_duplicates import NearDuplicate, write_near_duplicates
@@ -15,11 +15,11 @@ from fer.errors import UserError
 from fer.models.classifier import Classifier, Normalisation, load_classifier, save_classifier
 from fer.models.networks import build
 from fer.predictions.format import PredictionsError, read_predictions
-from fer.predictions.predict import Runtime, predict_system
+from fer.predictions.predict import predict_system
 from fer.store import Faces, create_store, open_store, read_split
 
 ROOT = Path(__file__).parents[2]
-RUNTIME = Runtime(device="cpu", precision="float32", threads=1, batch_size=7)
+SETTINGS = Predict(device="cpu", precision="float32", threads=1, batch_size=7)
 HISTORY = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n1,1.9,0.2,1.8,0.3\n"
 
 
@@ -64,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def predicted(folder: Path, out: Path) -> None:
-    predict_system(folder / "models", folder / "store.h5", folder / "near.csv", out, RUNTIME)
+    predict_system(folder / "models", folder / "store.h5", folder / "near.csv", out, SETTINGS)
 
 
 def test_predictions_are_the_networks(folder: Path) -> None:
@@ -99,16 +99,15 @@ def test_a_second_prediction_gives_the_same_bytes(folder: Path) -> None:
         assert path.read_bytes() == (folder / "again" / path.name).read_bytes(), path.name
 
 
-def test_a_seed_that_is_no_longer_trained_is_removed(folder: Path) -> None:
-    for name in ("1.safetensors", "1.csv"):
-        (folder / "models" / name).unlink()
-    predicted(folder, folder / "out")
-    assert sorted(path.name for path in (folder / "out").iterdir()) == ["0.csv", "0.safetensors"]
+def test_a_file_that_no_seed_names_is_refused(folder: Path) -> None:
+    (folder / "models" / "best.safetensors").touch()
+    with pytest.raises(UserError, match=r"best\.safetensors: no seed's file; a system's folder holds 0\.safetensors"):
+        predicted(folder, folder / "out")
 
 
 def test_nothing_trained(folder: Path) -> None:
     with pytest.raises(UserError, match="absent: no trained seed"):
-        predict_system(folder / "absent", folder / "store.h5", folder / "near.csv", folder / "out", RUNTIME)
+        predict_system(folder / "absent", folder / "store.h5", folder / "near.csv", folder / "out", SETTINGS)
 
 
 def test_a_diverged_seed_is_named(folder: Path) -> None:

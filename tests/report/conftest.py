@@ -14,6 +14,7 @@ def report(root: Path, docs: Path) -> None:
         Sources(root / "data" / "predictions", root / "data" / "ensemble", root / "metrics"),
         Places(docs, docs / "summary"),
         systems=NAMES,
+        variants=["wider"],
         not_run={"le_deep": "needs a GPU", "flagship": "needs its teachers"},
         pairs=[("cs231n", INJECTED), ("cs231n", "le_deep")],
         **BOOTSTRAP,

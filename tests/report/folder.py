@@ -103,5 +103,6 @@ def make_folder(root: Path, **changes: Any) -> None:
     seeds = tuple(read_seeds(root / "data" / folder)[0] for folder in ("ablation/wider", "predictions/cs231n"))
     effect = measure_effect("wider", "cs231n", seeds, provenance("cs231n", 0), **BOOTSTRAP)  # type: ignore[arg-type]
     write_json(metrics / "ablation" / "wider.json", effect)
+    write_json(metrics / "ablation" / "left.json", effect | {"base": "gone"})
     write_json(metrics / "explain" / "cs231n.json", explained())
     write_json(metrics / "explain" / "gone.json", explained())

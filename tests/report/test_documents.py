@@ -36,7 +36,8 @@ def test_every_section_is_there(docs: Path) -> None:
     assert re.findall("^\\| (le_deep|flagship) .*needs", text, re.MULTILINE) == ["le_deep", "flagship"]  # as given
     assert "| flagship | – | – | needs its teachers |" in text
     assert "../plots/explain/cs231n/mean_maps.png" in text
-    assert "gone" not in text  # explained once, no longer run
+    assert "gone" not in text  # explained once, the base of an ablation once: no longer run
+    assert "left" not in text.split("## Ablation")[1].split("\n## ")[0]
 
 
 def test_numbers_are_the_jsons(docs: Path) -> None:
@@ -77,7 +78,7 @@ def test_what_was_not_measured_is_left_out(bare: Path) -> None:
 
 
 def test_a_system_without_predictions_is_named(folder: Path, tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"not_run": {}, "pairs": [], **BOOTSTRAP}
+    settings: dict[str, Any] = {"variants": [], "not_run": {}, "pairs": [], **BOOTSTRAP}
     sources = Sources(folder / "data" / "predictions", folder / "data" / "ensemble", folder / "metrics")
     with pytest.raises(UserError, match="le_deep"):
         write_documents(sources, Places(tmp_path, tmp_path), systems=("cs231n", "le_deep"), **settings)

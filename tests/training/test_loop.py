@@ -273,6 +273,24 @@ def test_weights_are_kept_every_so_many_epochs(tmp_path: Path) -> None:
     assert kept[2] != kept[4]
 
 
+def test_what_is_compiled_is_frozen_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int | str] = []
+    monkeypatch.setattr("fer.training.loop.Forward.compile", lambda *_: calls.append("compile"))
+    train(
+        toy_network(),
+        toy_faces(Split.training, 60, 1),
+        toy_faces(Split.public_test, 20, 2),
+        loss=cross_entropy,
+        config=toy_config(epochs=2, compile="always"),
+        seed=3,
+        precision=torch.float32,
+        checkpoint=Checkpoint(tmp_path / "run.pt"),
+        progress=lambda *_: None,
+        before_epoch=calls.append,
+    )
+    assert calls == [0, "compile", 0, 1]
+
+
 def test_selected_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
     result, _ = run(tmp_path, epochs=6, lr=0.5)
     assert result.best == max(result.history, key=lambda line: (line.validation_accuracy, -line.epoch))

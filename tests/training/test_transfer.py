@@ -87,6 +87,19 @@ def test_features_are_computed_once_for_all_runs(
     assert len(calls) == 6
 
 
+def test_features_are_those_of_the_layers_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """ResNet-50's two variants have the same weights and strides in other places."""
+    monkeypatch.chdir(tmp_path)
+    strides = iter((1.0, 2.0))
+    monkeypatch.setattr(transfer, "compute_features", lambda *_: torch.tensor([next(strides)]))
+    images = torch.zeros(1, 1, 48, 48, dtype=torch.uint8)
+    for variant, expected in ((True, 1.0), (False, 2.0), (True, 1.0)):
+        torch.manual_seed(0)
+        settings = config("resnet50_imagenet", network={"v1_strides": variant}, input_size=48)
+        classifier = new_classifier(settings, Normalisation(), None)
+        assert transfer.features(classifier, images, torch.float32).item() == expected
+
+
 def test_a_run_without_weights_starts_at_random(store: Path, tmp_path: Path) -> None:
     run_job(job(store, tmp_path / "out", None), silent)
     _, provenance = load_classifier(tmp_path / "out" / "0.safetensors")

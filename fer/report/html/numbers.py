@@ -5,9 +5,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from fer.constants import EMOTION_NAMES, Split
 from fer.evaluation.agreement import LEVELS
@@ -18,7 +16,7 @@ from fer.report.figures import LEAK_NAMES, SET_NAMES
 from fer.report.html.elements import QUARTERS, Line, Section, chart, html, paragraph
 from fer.report.material import Material
 from fer.report.results import ablation_base, ablation_row, by_worth, change
-from fer.report.systems import ENSEMBLE, System
+from fer.report.systems import ENSEMBLE
 from fer.report.tables import measured, not_run_rows, result_rows, sentences_of
 
 SET_CLASSES = dict(zip(TEST_SETS, "eabc", strict=True))  # the colours of accuracy.png
@@ -123,17 +121,16 @@ def learning_curve(name: str, history: Sequence[EpochScore], metric: str) -> Mar
 
 def confusions(material: Material) -> Section:
     """Return the matrices of PrivateTest over all seeds; the pointer shows the faces behind a cell."""
-    matrices = [html.matrix(name, confusion_of(system).tolist()) for name, system in material.systems.items()]
+    counts = {
+        name: confusion(*(run[Split.private_test] for run in system.seeds.values()))
+        for name, system in material.systems.items()
+    }
+    matrices = [html.matrix(name, of.tolist()) for name, of in counts.items()]
     body = paragraph(
         "Rows are labels, columns the network's answers on PrivateTest, over all seeds; per cent of the row. A pointer "
         "on a cell shows the number of faces."
     )
     return Section("confusion", "Which emotion is taken for which", body + html.cards(matrices))
-
-
-def confusion_of(system: System) -> NDArray[np.int64]:
-    """Return all seeds' confusion matrices of PrivateTest together, (7, 7)."""
-    return np.asarray(np.sum([confusion(run[Split.private_test]) for run in system.seeds.values()], axis=0))
 
 
 def calibration(material: Material) -> Section:
@@ -186,7 +183,7 @@ def duplicates(material: Material) -> Section:
 def ablation(material: Material) -> Section | None:
     """Return what each change is worth alone: accuracy and its paired difference from the base, as small bars."""
     variants, base = material.ablation, ablation_base(material)
-    if base not in material.summary["systems"]:  # none, or left over from another list of systems
+    if base not in measured(material.summary):
         return None
     scores = {name: [variants[name][Split.private_test][key] for key in ACCURACY] for name in by_worth(variants)}
     edges = [edge for of in scores.values() for edge in of]
