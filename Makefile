@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONHASHSEED := 0
+RECORD := metrics plots docs data dvc.lock
 # As they were typed, `$`, spaces and all: make's own functions would split and expand them.
 export CSV_AS_TYPED := $(value CSV)
 export FERPLUS_AS_TYPED := $(value FERPLUS)
@@ -16,7 +17,7 @@ unexport CSV FERPLUS
 help:
 	@echo "make demo                the whole pipeline on synthetic faces (minutes), then its results"
 	@echo "make fer2013 CSV=path    the pipeline on the real data (FERPLUS=path: with FER+'s votes)"
-	@echo "make record              every number and picture again, from the predictions in git"
+	@echo "make record              every number and picture again, from the predictions in git (minutes)"
 	@echo "make bench               what is measured against what, into benchmarks/RESULTS.md; ONLY=ingest: one part"
 	@echo "make test                lint, types and tests (10 minutes at most)"
 	@echo "make test-full           the slow tests too; with data/normalised.h5 those on the real data too"
@@ -37,11 +38,13 @@ demo: $(BIN)/.runtime
 
 fer2013: $(BIN)/.runtime
 	@test -z "$$CSV_AS_TYPED" -a -e data/source || python -m fer source --from "$$TYPED_IN" -- "$$CSV_AS_TYPED" $${FERPLUS_AS_TYPED:+"$$FERPLUS_AS_TYPED"}
-	dvc repro
+	dvc repro --keep-going
 	@python -m fer results
 
 record: $(BIN)/.runtime
-	dvc repro --allow-missing
+	dvc repro --quiet --allow-missing
+	dvc repro --force --single-item --allow-missing evaluate agreement ensemble ablation_effect report
+	@git diff --quiet -- $(RECORD) && echo "Not a byte of $(RECORD) has changed." || git diff --stat -- $(RECORD)
 	@python -m fer results
 
 $(BIN)/.bench: $(BIN)/.runtime benchmarks/requirements.txt

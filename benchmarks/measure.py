@@ -16,7 +16,7 @@ from fer.models.device import describe_device, pick_device, prepare
 from fer.orchestration.side_by_side import usable_cores
 
 PACKAGES = ("torch", "torchvision", "kornia", "numpy", "pandas", "pillow", "h5py", "onnxruntime")
-NOT_MEASURED = "not measured: no GPU was lent"
+NOT_MEASURED = "not measured: no GPU here"
 
 
 def start() -> torch.device:

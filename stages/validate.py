@@ -21,9 +21,23 @@ def main() -> None:
     check_networks(params)
     if not params.run.draw and not SOURCE.exists():
         print(NO_DATA, file=sys.stderr)
+    else:
+        for line in missing_weights(params):
+            print(line, file=sys.stderr)
     # Another text in each pipeline, or DVC would fetch the other's from its cache and leave the way to the data unsaid.
     faces = "synthetic" if params.run.draw else "those in data/source"
     write_text(Path("data/valid.txt"), f"params.yaml is valid; the faces are {faces}\n")
+
+
+def missing_weights(params: Params) -> list[str]:
+    """Return a line for each file of run.transfer that is not there, before days of training end at it."""
+    wanted: dict[str, list[str]] = {}
+    for system, file in params.run.transfer.items():
+        if not Path(file).exists():
+            wanted.setdefault(file, []).append(system)
+    lines = [f"{file}: not there; {', '.join(systems)} cannot start without it" for file, systems in wanted.items()]
+    more = ["docs/pretrained.md says where each comes from; `dvc repro --keep-going` runs the other systems"]
+    return lines + more if lines else []
 
 
 def check_networks(params: Params) -> None:

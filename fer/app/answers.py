@@ -140,7 +140,9 @@ def table_of(path: Path) -> tuple[list[str] | None, list[list[str]]]:
         table = [row for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if any(row)]
     except csv.Error as error:  # a quotation mark that is never closed
         raise UserError(f"{path}: no CSV ({error})") from None
-    if not table or "\0" in first:
+    if not table:
+        raise UserError(f"{path}: empty")
+    if "\0" in first:
         raise UserError(f"{path}: no CSV, no .npy and no .safetensors")
     header = [cell.strip().lower() for cell in table[0]] if is_header(table[0]) else None
     for number, row in enumerate(table):

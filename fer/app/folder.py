@@ -9,17 +9,16 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import binomtest
 
 from fer.app.photos import pictures_below
 from fer.app.predict import Result
 from fer.constants import EMOTION_NAMES, Emotion
 from fer.data.names import EMOTIONS, emotion_of, is_clutter
 from fer.errors import UserError
-from fer.evaluation.intervals import mean_interval
 from fer.evaluation.metrics import class_scores, confusion, is_correct, scores
 from fer.predictions.format import Predictions
 
-RESAMPLES, SEED = 2000, 0  # of the bootstrap behind the interval of accuracy
 ORDER = {emotion.value: emotion for emotion in Emotion}  # FER2013's
 SEEN = {"Training_": "the network has learned them", "PublicTest_": "the network was chosen on them"}
 
@@ -57,7 +56,7 @@ def labelled_pictures(folder: Path, order: Mapping[int, Emotion] = ORDER) -> Lab
     Raise UserError where there is none, or where a number is not in `order`.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder.absolute()}: no such folder")
+        raise UserError(f"{folder.absolute()}: {'not a' if folder.exists() else 'no such'} folder")
     inside = sorted(path for path in folder.iterdir() if not is_clutter(path.name))
     emotions = {path: label for path in inside if path.is_dir() and (label := label_of(path.name, order)) is not None}
     others = [path for path in inside if path not in emotions]
@@ -119,7 +118,7 @@ def notes_on_names(files: Iterable[str]) -> list[str]:
 def evaluate(results: Iterable[Result], labels: Mapping[str, Emotion]) -> dict[str, Any]:
     """Measure each picture's largest face; what has none or cannot be read is counted apart.
 
-    Return what `--json` prints: `faces`, `accuracy` with its 95 % bootstrap interval, the other scores of
+    Return what `--json` prints: `faces`, `accuracy` with its 95 % interval (Wilson), the other scores of
     fer/evaluation/metrics.py, `classes` by emotion, `confusion` (actual by predicted), `no_face` and `failed`.
     Raise UserError where no face is left.
     """
@@ -142,7 +141,7 @@ def evaluate(results: Iterable[Result], labels: Mapping[str, Emotion]) -> dict[s
         in_training=np.zeros(count, np.bool_),
         near_duplicate=np.zeros(count, np.bool_),
     )
-    interval = mean_interval(is_correct(predictions), resamples=RESAMPLES, seed=SEED)
+    interval = binomtest(int(is_correct(predictions).sum()), count).proportion_ci(method="wilson")
     counts = confusion(predictions)
     return {
         **scores(predictions),
@@ -181,7 +180,8 @@ def plain_table(title: str, first: str, columns: Iterable[str]) -> Table:
 def class_table(found: Mapping[str, Any]) -> Table:
     table = plain_table("\nper class, per cent", "emotion", ("recall", "precision", "F1", "faces"))
     for name, row in found["classes"].items():
-        shares = (f"{100 * row[metric]:.1f}" for metric in ("recall", "precision", "f1"))
+        known = row["support"] > 0  # else there is nothing to be right about
+        shares = (f"{100 * row[metric]:.1f}" if known else "–" for metric in ("recall", "precision", "f1"))
         table.add_row(name, *shares, str(row["support"]))
     return table
 

@@ -7,6 +7,7 @@ the environment that gradio reads.
 import base64
 import binascii
 import io
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,12 +186,14 @@ def build_page(recogniser: Recogniser, detector: Detector) -> gr.Blocks:
 def serve(page: gr.Blocks, *, host: str, port: int | None) -> str:
     """Start the server in threads of its own and return its address. Raise UserError where it does not start."""
     try:
+        # Gradio would try a hundred ports of a host that is not this machine, five seconds each.
+        socket.create_server((host, port or 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
         page.launch(
             server_name=host, server_port=port, quiet=True, prevent_thread_lock=True, share=False, inbrowser=False,
             max_file_size=LARGEST_BYTES, theme=gr.themes.Soft(font=FONTS, font_mono=["monospace"]), css=CSS,
             footer_links=[], show_error=True, ssr_mode=False, pwa=False,
         )  # fmt: skip
-    except Exception as error:  # a taken port is an OSError; gradio raises whatever its libraries do
-        reason = " ".join(str(error).split()) or type(error).__name__
+    except Exception as error:  # gradio raises whatever its libraries do
+        reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
         raise UserError(f"--host {host} --port {port or 7860}: the page does not start: {reason}") from None
     return str(page.local_url)

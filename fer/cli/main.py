@@ -13,7 +13,7 @@ from fer.cli.output import show_every_character
 from fer.cli.photos import app, evaluate_folder, predict
 from fer.cli.score import score
 from fer.cli.source import source
-from fer.config.params import load_params
+from fer.config.params import PARAMS, load_params
 from fer.errors import UserError
 
 RESULTS = Path("docs") / "results.json"
@@ -40,6 +40,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands)
+@click.version_option(package_name="fer2013-pipeline", prog_name="fer", message="%(prog)s %(version)s")
 def main() -> None:
     """Repeatable facial-expression research on FER2013."""
 
@@ -49,7 +50,7 @@ def results() -> None:
     """Print the results table of the pipeline in this folder and where to look next."""
     from fer.report.tables import print_results  # noqa: PLC0415 - as in `search`
 
-    print_results(RESULTS)
+    print_results(RESULTS, load_params().run.systems if Path(PARAMS).exists() else ())
 
 
 @main.command()
@@ -57,7 +58,12 @@ def results() -> None:
 @click.option("--trials", default=50, show_default=True, type=click.IntRange(1), help="of the study, earlier ones too")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="side by side, on GPUs in turn")
 @click.option("--sampler", default="random", show_default=True, type=click.Choice(["random", "tpe"]))
-@click.option("--storage", default="sqlite:///.searches/trials.db", show_default=True, help="or another database's URL")
+@click.option(
+    "--storage",
+    default="sqlite:///.searches/trials.db",
+    show_default=True,
+    help="a database's URL",
+)
 def search(system: str, trials: int, jobs: int, sampler: str, storage: str) -> None:
     """Search SYSTEM's parameters in the space of params.yaml's block `search`, judged on PublicTest.
 

@@ -108,7 +108,9 @@ def markdown_row(name: str, found: Mapping[str, Any]) -> str:
     from fer.report.tables import NOT_MEASURED, RESULT_COLUMNS, markdown  # noqa: PLC0415
 
     accuracies = {column: per_cent(found[of]["accuracy"]) for column, of in zip(COLUMNS, TEST_SETS, strict=True)}
-    cells = dict.fromkeys(RESULT_COLUMNS, NOT_MEASURED) | {"system": name, "seeds": "1"} | accuracies
+    cells = (
+        dict.fromkeys(RESULT_COLUMNS, NOT_MEASURED) | {"system": name.replace("|", "\\|"), "seeds": "1"} | accuracies
+    )
     return markdown([*RESULT_COLUMNS], [[*cells.values()]])
 
 

@@ -103,7 +103,8 @@ def places(rows: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int
     missing = wanted[rows[found] != wanted]
     if missing.size:
         raise UserError(
-            f"row {missing[0]} is missing ({missing.size:,} test faces in all); rows are the CSV's data rows, from 0"
+            f"row {missing[0]} is missing, and {missing.size - 1:,} more of the {wanted.size:,} test faces; "
+            "rows are the CSV's data rows, from 0"
         )
     return found
 

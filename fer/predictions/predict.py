@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def predict_system(models: Path, store: Path, near_duplicates: Path, out: Path, settings: "Predict") -> None:
-    """Write {seed}.safetensors, and the history {seed}.csv, for every seed in `models`.
+    """Write {seed}.safetensors, and the history {seed}.csv, for every seed in `models`; remove those of other seeds.
 
     Raises:
         UserError: no weights, or a file that no seed names.
@@ -41,6 +41,14 @@ def predict_system(models: Path, store: Path, near_duplicates: Path, out: Path, 
         write_predictions(out / path.name, splits, provenance | {"predicted_on": predicted_on})
         with atomic_write(out / f"{seed}.csv") as temporary:
             temporary.write_bytes(path.with_suffix(".csv").read_bytes())
+    remove_others(out, set(weights))
+
+
+def remove_others(folder: Path, seeds: set[int]) -> None:
+    """Remove the files of seeds that are no longer trained; what else lies there is not ours."""
+    for path in (*folder.glob("*.safetensors"), *folder.glob("*.csv")):
+        if path.stem.isdecimal() and int(path.stem) not in seeds:
+            path.unlink()
 
 
 def predict_splits(

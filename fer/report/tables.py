@@ -32,6 +32,7 @@ RESULT_COLUMNS = {
     "parameters": "numbers that are trained or kept; of the ensemble, its members' together",
     "MFLOP": "a million operations for one face, forward",
 }
+SOURCE = Path("data/source")  # of the pipeline in the current folder
 OF_REPORTS = ("report", "printed", "verdict")  # columns that mean nothing beside other data than the reports'
 BEYOND_COLUMNS = {  # after the system
     "balanced": "the mean of the seven emotions' accuracies",
@@ -213,11 +214,16 @@ def sentence(pair: Mapping[str, Any]) -> str:
     )
 
 
-def print_results(path: Path, console: Console | None = None) -> None:
-    """Print the small table of docs/results.json and where to look next. Raise UserError where the file is missing."""
+def print_results(path: Path, systems: Sequence[str], console: Console | None = None) -> None:
+    """Print the small table of docs/results.json, `systems` first and in their order, and where to look next.
+
+    Raise UserError where the file is missing.
+    """
     if not path.exists():
         raise UserError(f"{path}: not there; `dvc repro` writes it")
     summary = json.loads(path.read_text(encoding="utf-8"))
+    found = summary["systems"]
+    summary["systems"] = {name: found[name] for name in systems if name in found} | found
     console = console or Console()
     rows = result_rows(summary)
     columns = [name for name in TERMINAL if name in rows[0]]
@@ -231,9 +237,10 @@ def print_results(path: Path, console: Console | None = None) -> None:
         grid.add_row(*(row[column] for column in columns))
     console.print(grid)
     example = next((name for name in measured(summary) if name != ENSEMBLE), "SYSTEM")
+    demo = "" if SOURCE.exists() else "cd demo && "  # nothing can be trained here
     console.print(
         f"\nNext: {path.with_suffix('.md')} (every table), {path.with_name('report.html')} (one page), plots/, or\n"
-        f"  dvc exp run -S systems.{example}.lr=0.001 && dvc metrics diff",
+        f"  {demo}dvc exp run -S systems.{example}.lr=0.001 && dvc metrics diff",
         soft_wrap=True,
         highlight=False,
     )

@@ -310,6 +310,12 @@ def test_a_port_that_is_taken(look: Looker, monkeypatch: pytest.MonkeyPatch) -> 
             serve(build_page(look.recogniser, look.detector), host="127.0.0.1", port=taken.getsockname()[1])
 
 
+def test_a_host_that_is_another_machine(look: Looker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_module, "draw_examples", lambda *_: [])
+    with pytest.raises(UserError, match=r"--host 192\.0\.2\.1 --port 7860: the page does not start: Cannot assign"):
+        serve(build_page(look.recogniser, look.detector), host="192.0.2.1", port=None)
+
+
 def test_whatever_launching_raises_is_one_line(look: Looker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_module, "draw_examples", lambda *_: [])
     page = build_page(look.recogniser, look.detector)

@@ -297,7 +297,7 @@ WRONG: dict[str, tuple[Callable[[], str], str]] = {
     "nan": (lambda: broken((200, 2), np.nan), "row 261 (PrivateTest): not finite; 1 faces of PrivateTest"),
     "infinite": (lambda: broken((0, 0), -np.inf), "row 60 (PublicTest): not finite"),
     "nan in a csv": (lambda: write_csv(np.load(broken((3, 2), np.nan))), "row 63 (PublicTest): not finite"),
-    "no row": (lambda: tensors(output=ours()[0][2:], row=ours()[1][2:]), "row 60 is missing (2 test faces in all)"),
+    "no row": (lambda: tensors(output=ours()[0][2:], row=ours()[1][2:]), "row 60 is missing, and 1 more of the "),
     "row twice": (lambda: tensors(output=ours()[0], row=np.maximum(ours()[1], 61)), "row 61 has 2 answers"),
     "rows from 1": (
         lambda: tensors(output=spread_out(ours()[0], 0), row=np.arange(1, ROWS + 1)),

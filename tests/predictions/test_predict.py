@@ -99,6 +99,14 @@ def test_a_second_prediction_gives_the_same_bytes(folder: Path) -> None:
         assert path.read_bytes() == (folder / "again" / path.name).read_bytes(), path.name
 
 
+def test_a_seed_that_is_no_longer_trained_is_removed(folder: Path) -> None:
+    for name in ("1.safetensors", "1.csv"):
+        (folder / "models" / name).unlink()
+    (folder / "out" / "notes.csv").touch()
+    predicted(folder, folder / "out")
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["0.csv", "0.safetensors", "notes.csv"]
+
+
 def test_a_file_that_no_seed_names_is_refused(folder: Path) -> None:
     (folder / "models" / "best.safetensors").touch()
     with pytest.raises(UserError, match=r"best\.safetensors: no seed's file; a system's folder holds 0\.safetensors"):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,9 @@ def test_the_terminals_table_fits_80_columns(summary: Any, tmp_path: Path) -> No
     longest = max(systems, key=len)
     write_json(tmp_path / "results.json", summary)
     text = io.StringIO()
-    print_results(tmp_path / "results.json", Console(file=text, width=80))
+    print_results(tmp_path / "results.json", ("tuwani", "cs231n"), Console(file=text, width=80))
+    assert re.findall(r"^(tuwani|cs231n|ensemble) ", text.getvalue(), re.MULTILINE) == ["tuwani", "cs231n", "ensemble"]
+    assert "cd demo && dvc exp run" in text.getvalue()  # nothing can be trained without data
     row = next(line for line in text.getvalue().splitlines() if line.startswith(longest))
     assert "60.7 (public)" in row
     assert "leak-free" in text.getvalue()
@@ -97,7 +100,7 @@ def test_the_terminals_table_fits_80_columns(summary: Any, tmp_path: Path) -> No
 
 def test_without_results_it_says_what_writes_them(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="dvc repro"):
-        print_results(tmp_path / "results.json")
+        print_results(tmp_path / "results.json", ())
 
 
 def test_markdown() -> None:
