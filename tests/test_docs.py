@@ -299,13 +299,22 @@ def test_what_is_said_of_the_ablation() -> None:
     blur, mixup, ema = (lost[name] for name in ("no_blur_pooling", "mixup", "no_ema"))
     assert f"loses {blur[0]} points of PrivateTest, with mixup in 28 epochs {mixup[0]}, without the moving" in FLAT
     assert f"average of the weights {ema[0]} (" in FLAT
-    text = " ".join((DOCS / "ablation_and_search.md").read_text().split())
+    lines = (DOCS / "ablation_and_search.md").read_text()
+    text = " ".join(lines.split())
     assert (
         "without blur pooling the base loses {} points ({} to {}), with mixup {} ({} to {}),".format(*blur, *mixup)
         in text
     )
     assert "without the moving average {} ({} to {}).".format(*ema) in text
     assert f"Blur pooling {more}." in text
+    tiny = dict(re.findall(r"^\| (\w+) \|.*\| \+(\d\.\d) \(", lines, flags=re.MULTILINE))
+    assert (
+        f"blur pooling is worth {blur[0]} points ({tiny['blur_pooling']} here), the moving average {ema[0]} "
+        f"({tiny['ema']}), and mixup costs {mixup[0]} (it gained {tiny['mixup']})."
+    ) in text
+    waiting = len(PARAMS.ablation.variants) - len(lost)
+    assert waiting == 11
+    assert f"{(waiting + 1) * 3 * 2} hours of a CPU core (`sam` takes twice the time)" in text
 
 
 def test_what_is_said_of_report_002s_emotions() -> None:

@@ -125,8 +125,9 @@ def test_evaluation_depends_on_nothing_that_git_does_not_have() -> None:
     kept |= {"data/ablation/${item.variant}", "metrics", "data/votes.csv"}
     for stage in ("evaluate", "agreement", "ensemble", "ablation_effect", "report"):
         assert {dep for dep in STAGES[stage]["deps"] if not dep.startswith("${code}")} <= kept
-    for stage, out in (("predict", "data/predictions/${item.system}"), ("ensemble", "data/ensemble")):
-        assert {out: {"cache": False}} in STAGES[stage]["outs"]
+    assert {"data/ensemble": {"cache": False}} in STAGES["ensemble"]["outs"]
+    for stage, out in (("predict", "data/predictions/${item.system}"), ("ablation", "data/ablation/${item.variant}")):
+        assert {out: {"cache": False, "persist": True}} in STAGES[stage]["outs"], "what takes weights to make again"
 
 
 def test_only_headline_numbers_are_metrics() -> None:
