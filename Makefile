@@ -38,13 +38,13 @@ demo: $(BIN)/.runtime
 
 fer2013: $(BIN)/.runtime
 	@test -z "$$CSV_AS_TYPED" -a -e data/source || python -m fer source --from "$$TYPED_IN" -- "$$CSV_AS_TYPED" $${FERPLUS_AS_TYPED:+"$$FERPLUS_AS_TYPED"}
+	dvc repro normalise
 	dvc repro --keep-going
 	@python -m fer results
 
 record: $(BIN)/.runtime
-	dvc repro --quiet --allow-missing
-	dvc repro --force --single-item --allow-missing evaluate agreement ensemble ablation_effect report
-	@git diff --quiet -- $(RECORD) && echo "Not a byte of $(RECORD) has changed." || git diff --stat -- $(RECORD)
+	dvc repro --force --single-item --allow-missing validate evaluate agreement ensemble ablation_effect report
+	@git diff --quiet -- $(RECORD) && echo "Not a byte of $(RECORD) has changed." || git --no-pager diff --stat -- $(RECORD)
 	@python -m fer results
 
 $(BIN)/.bench: $(BIN)/.runtime benchmarks/requirements.txt

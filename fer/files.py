@@ -1,4 +1,4 @@
-"""Writing files whole: beside their place first, then renamed, so that a kill leaves the old file or the new one."""
+"""Files: written whole (beside their place, then renamed: a kill leaves the old or the new one), hashed, by seed."""
 
 import csv
 import fcntl
@@ -82,7 +82,7 @@ def by_seed(folder: Path) -> dict[int, Path]:
     paths = list(folder.glob("*.safetensors"))
     for path in paths:
         if not path.stem.isdecimal():
-            raise UserError(f"{path}: no seed's file; a system's folder holds 0.safetensors, 1.safetensors, ... alone")
+            raise UserError(f"{path}: not named by a seed, as 0.safetensors, 1.safetensors, ... are")
     return {int(path.stem): path for path in sorted(paths, key=lambda path: int(path.stem))}
 
 

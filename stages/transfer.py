@@ -15,7 +15,7 @@ def main(system: str, weights: Path) -> None:
     if not weights.exists():
         raise UserError(
             f"run.transfer.{system}={weights}: not there\n"
-            "`python -m fer download weights` gets public ones; run.transfer takes whatever file is named\n"
+            f"`python -m fer download weights` gets torchvision's; name your file in run.transfer.{system}\n"
             "docs/pretrained.md says where each comes from"
         )
     train(system, weights=weights)

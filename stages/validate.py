@@ -36,7 +36,7 @@ def missing_weights(params: Params) -> list[str]:
         if not Path(file).exists():
             wanted.setdefault(file, []).append(system)
     lines = [f"{file}: not there; {', '.join(systems)} cannot start without it" for file, systems in wanted.items()]
-    more = ["docs/pretrained.md says where each comes from; `dvc repro --keep-going` runs the other systems"]
+    more = ["docs/pretrained.md says where each comes from; `dvc repro --keep-going` measures the other systems"]
     return lines + more if lines else []
 
 

@@ -71,6 +71,7 @@ class Clone:
 
     def restore(self) -> None:
         """What docs/experiments.md says: the commit's files, and DVC's outs as it has them."""
+        self.run("git", "read-tree", "HEAD", cwd=self.folder)
         self.run("git", "checkout", "-q", ".", cwd=self.folder)
         self.run("git", "clean", "-fdq", cwd=self.folder)
         self.run("dvc", "checkout", "--allow-missing")

@@ -194,6 +194,6 @@ def serve(page: gr.Blocks, *, host: str, port: int | None) -> str:
             footer_links=[], show_error=True, ssr_mode=False, pwa=False,
         )  # fmt: skip
     except Exception as error:  # gradio raises whatever its libraries do
-        reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
+        reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"--host {host} --port {port or 7860}: the page does not start: {reason}") from None
     return str(page.local_url)

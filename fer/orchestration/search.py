@@ -1,9 +1,9 @@
 """A search over a system's parameters with Optuna: random or TPE, median pruning, several processes on one storage.
 
 A trial is one run of the system's first seed, judged on PublicTest. Its parameters depend on its place alone where the
-sampler is random, as in report 000, so that neither the number of processes nor a kill changes what is tried. A trial
-whose process was killed sends Optuna no heartbeat any more: another process tries it again with the same parameters,
-from its checkpoint.
+sampler is random, as in report 000, so that neither the number of processes nor a kill changes what is tried (but for
+one before the first parameter is drawn: `forget_unborn`). A trial whose process was killed sends Optuna no heartbeat
+any more: another process tries it again with the same parameters, from its checkpoint.
 """
 
 import hashlib
@@ -186,7 +186,7 @@ def work(plan: Plan) -> None:
 def forget_unborn(study: optuna.Study) -> None:
     """Let trials fail whose process was killed before it chose a parameter: Optuna waits for their first heartbeat.
 
-    Their place is left out.
+    Such a trial is not tried again: what its place would have drawn is never tried, a later place is.
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         began = trial.datetime_start

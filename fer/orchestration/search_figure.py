@@ -18,7 +18,8 @@ def search_picture(table: pd.DataFrame, space: Mapping[str, Dimension], path: Pa
     places = [table["trial"]]
     for name, dimension in space.items():
         places.append(table[name].map(dimension.choices.index) if dimension.choices else table[name])
-    with drawing(path, 1, len(places), size=(3 * len(places), 3.2), sharey=True) as (_, axes):
+    with drawing(path, 1, len(places), size=(3 * len(places), 3.2), sharey=True, squeeze=False) as (_, grid):
+        axes = grid[0]
         for axis, values in zip(axes, places, strict=True):
             for chosen, edge, face in looks:
                 axis.plot(values[chosen], table["accuracy"][chosen], "o", color=edge, markerfacecolor=face)

@@ -47,7 +47,8 @@ def write_documents(
     """Write results.json, results.md, model_card.md, report.html and the summary's pictures.
 
     Args:
-        systems, variants: those that run, and of the ablation; `not_run` names the other systems, and why.
+        systems: those that run; `not_run` names the others, and why.
+        variants: those of the ablation that run.
         pairs: systems tested against each other; those with one that is not run are left out.
         resamples, bootstrap_seed: of the 95 % intervals over faces.
 

@@ -67,9 +67,10 @@ def draw(augmentation: Augment, count: int, generator: torch.Generator) -> Draws
     """Return the parameters of `count` images, from a generator on the CPU.
 
     Every image takes one row of twelve numbers, whatever is switched on: neither another ingredient nor the number of
-    images changes what it gets. What crops and a `probability` below 1 take comes after all rows, and is another with
-    another number of images. The erased box is that of torchvision's RandomErasing (area uniform, aspect log-uniform),
-    except that a box as long as the side is cut off there and not drawn again: 0.5 % of those on square faces.
+    images changes what it gets. The numbers for crops and for a `probability` below 1 come after all rows, and do
+    change with the number of images. The erased box is that of torchvision's RandomErasing (area uniform, aspect
+    log-uniform), except that a box as long as the side is cut off there and not drawn again: 0.5 % of those on square
+    faces.
     """
     numbers = torch.rand(count, 12, generator=generator)
     rotation, shear, scale, erasing, area, aspect, brightness, contrast = numbers[:, :8].unbind(1)

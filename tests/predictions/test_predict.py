@@ -109,7 +109,7 @@ def test_a_seed_that_is_no_longer_trained_is_removed(folder: Path) -> None:
 
 def test_a_file_that_no_seed_names_is_refused(folder: Path) -> None:
     (folder / "models" / "best.safetensors").touch()
-    with pytest.raises(UserError, match=r"best\.safetensors: no seed's file; a system's folder holds 0\.safetensors"):
+    with pytest.raises(UserError, match=r"best\.safetensors: not named by a seed, as 0\.safetensors, "):
         predicted(folder, folder / "out")
 
 

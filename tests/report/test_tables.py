@@ -82,7 +82,8 @@ def test_printed_class_figures_stand_beside_ours(summary: Any) -> None:
     assert [*shown.values()][2:] == [f"50 / {100 * ours[name]:.1f}" for name in EMOTION_NAMES]
 
 
-def test_the_terminals_table_fits_80_columns(summary: Any, tmp_path: Path) -> None:
+def test_the_terminals_table_fits_80_columns(summary: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     systems = summary["systems"]
     systems |= dict.fromkeys(load_params(ROOT / "params.yaml").systems, systems["cs231n"])
     longest = max(systems, key=len)
@@ -90,7 +91,11 @@ def test_the_terminals_table_fits_80_columns(summary: Any, tmp_path: Path) -> No
     text = io.StringIO()
     print_results(tmp_path / "results.json", ("tuwani", "cs231n"), Console(file=text, width=80))
     assert re.findall(r"^(tuwani|cs231n|ensemble) ", text.getvalue(), re.MULTILINE) == ["tuwani", "cs231n", "ensemble"]
-    assert "cd demo && dvc exp run" in text.getvalue()  # nothing can be trained without data
+    assert "\n  cd demo && dvc exp run" in text.getvalue()  # nothing can be trained without data
+    Path("data/source").mkdir(parents=True)
+    with_data = io.StringIO()
+    print_results(tmp_path / "results.json", (), Console(file=with_data, width=80))
+    assert "\n  dvc exp run" in with_data.getvalue()
     row = next(line for line in text.getvalue().splitlines() if line.startswith(longest))
     assert "60.7 (public)" in row
     assert "leak-free" in text.getvalue()
