@@ -10,9 +10,10 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from fer.config.network import Network
+from fer.config.params import load_params
 from fer.config.run import RunConfig
 from stages.draw import SYNTHETIC
-from stages.validate import SOURCE
+from stages.validate import SOURCE, missing_weights
 
 ROOT = Path(__file__).parent.parent
 GRAPH: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -177,3 +178,17 @@ def test_draw_removes_nothing_that_the_user_may_have_put_into_the_source() -> No
     """DVC deletes a stage's outs before it runs."""
     assert STAGES["draw"]["outs"] == [str(SYNTHETIC)]
     assert SYNTHETIC.parent == SOURCE
+
+
+def test_pretrained_weights_that_are_not_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before days of training, not after them."""
+    monkeypatch.chdir(tmp_path)
+    params = load_params(ROOT / "params.yaml")
+    first, *_, last = missing_weights(params)
+    file = params.run.transfer["vgg16_finetuned"]
+    assert first == f"{file}: not there; vgg16_finetuned, vgg16_frozen cannot start without it"
+    assert "docs/pretrained.md" in last
+    Path("data/weights").mkdir(parents=True)
+    for path in params.run.transfer.values():
+        Path(path).touch()
+    assert missing_weights(params) == []
