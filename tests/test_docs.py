@@ -317,6 +317,35 @@ def test_what_is_said_of_the_ablation() -> None:
     assert f"{(waiting + 1) * 3 * 2} hours of a CPU core (`sam` takes twice the time)" in text
 
 
+def test_what_is_said_of_the_search() -> None:
+    """The printed optimum is cs231n itself: the first epochs of its seed 0 are what a trial would have been."""
+    trials = pd.read_csv(ROOT / "plots/search/cs231n_random.csv")
+    complete = trials[trials["state"] == "complete"]
+    best = complete.loc[complete["accuracy"].idxmax()]
+    (epochs,) = set(trials["epochs"])
+    curve = pd.read_csv(ROOT / "plots/cs231n/accuracy.csv").query(
+        f"seed == 0 and split == 'validation' and epoch <= {epochs}"
+    )
+    printed = curve["accuracy"].max()
+    assert PARAMS.config("cs231n").changed({"lr": 0.00127, "weight_decay": 0.00172, "lr_decay": 0.95}) == PARAMS.config(
+        "cs231n"
+    )
+    assert round(3588 * (printed - trials["accuracy"].max())) == 1
+    slow = trials[trials["lr"] < 0.0005]
+    assert set(slow["state"]) == {"pruned"}
+    late = complete[complete["lr_decay"] > 0.96]["accuracy"]
+    best_three = complete.nlargest(3, "accuracy")["weight_decay"]
+    for phrase in (
+        f"Ours drew {len(trials)} (seed 0, {epochs} epochs each; {len(complete)} went to their end, the others fell",
+        f"the best has {100 * best['accuracy']:.2f} % of PublicTest, with a rate of {best['lr']:g}, L2 of "
+        f"{best['weight_decay']:g} and a decay of {best['lr_decay']:g}.",
+        f"the printed values have {100 * printed:.2f}, more than any of the {len(trials)}, though by a single face",
+        f"All {len(slow)} rates below 0.0005 were stopped, decays above 0.96 stay at {per_cent(late.max())} % or less",
+        f"the three best have L2 from {best_three.min():.5f} to {best_three.max():.3f}.",
+    ):
+        assert phrase in FLAT, phrase
+
+
 def test_what_is_said_of_report_002s_emotions() -> None:
     private = [run["PrivateTest"] for run in runs("tuwani_augmented")]
     said = REPORTED["tuwani_augmented"].class_scores or {}
