@@ -36,6 +36,7 @@ $(BIN)/.development: $(BIN)/.runtime requirements-dev.txt
 demo: $(BIN)/.runtime
 	cd demo && dvc repro && python -m fer results
 
+# `normalise` first: what is wrong with the file is said without a list of all that it stops.
 fer2013: $(BIN)/.runtime
 	@test -z "$$CSV_AS_TYPED" -a -e data/source || python -m fer source --from "$$TYPED_IN" -- "$$CSV_AS_TYPED" $${FERPLUS_AS_TYPED:+"$$FERPLUS_AS_TYPED"}
 	dvc repro normalise

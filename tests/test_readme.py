@@ -97,6 +97,11 @@ def test_the_findings_are_the_metrics() -> None:
         assert phrase in FLAT, phrase
 
 
+def test_the_pretrained_systems_are_counted() -> None:
+    assert len(load_params(ROOT / "params.yaml").run.transfer) == 8
+    assert "Eight systems start from pretrained weights" in FLAT
+
+
 def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     for path in DOCS:

@@ -58,12 +58,7 @@ def results() -> None:
 @click.option("--trials", default=50, show_default=True, type=click.IntRange(1), help="of the study, earlier ones too")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="side by side, on GPUs in turn")
 @click.option("--sampler", default="random", show_default=True, type=click.Choice(["random", "tpe"]))
-@click.option(
-    "--storage",
-    default="sqlite:///.searches/trials.db",
-    show_default=True,
-    help="a database's URL",
-)
+@click.option("--storage", default="sqlite:///.searches/trials.db", show_default=True, help="a database's URL")
 def search(system: str, trials: int, jobs: int, sampler: str, storage: str) -> None:
     """Search SYSTEM's parameters in the space of params.yaml's block `search`, judged on PublicTest.
 
