@@ -153,8 +153,9 @@ class Search(Settings):
     seed: Seed
 
     def of(self, system: str) -> "Search":
-        """Return the search of that system: its own space where it has one."""
-        return self.model_copy(update={"space": self.spaces.get(system, self.space), "spaces": {}})
+        """Return the search of that system: its own space where it has one, and no other system's."""
+        own = {name: space for name, space in self.spaces.items() if name == system}
+        return self.model_copy(update={"space": own.get(system, self.space), "spaces": own})
 
     @property
     def varied(self) -> Space:

@@ -72,17 +72,22 @@ class Plan:
         digest = hashlib.sha256(json.dumps(common, sort_keys=True, default=str).encode()).hexdigest()[:8]
         return f"{self.job.system}-{self.sampler}-{digest}"
 
+    @property
+    def space(self) -> str:
+        """Return the name in params.yaml of what may be tried."""
+        return f"search.spaces.{self.job.system}" if self.search.spaces else "search.space"
+
     def config(self, changes: Mapping[str, Any]) -> RunConfig:
         """Return the block's with a trial's parameters, by their dotted names. Raise UserError."""
         try:
             config = self.job.config.changed(changes)
         except ValidationError as error:
-            raise UserError("\n".join(explain(error, "search.space."))) from None
+            raise UserError("\n".join(explain(error, f"{self.space}."))) from None
         try:
             check(self.job.system, config)
         except UserError as error:
             changed = ", ".join(f"{name}={value}" for name, value in changes.items())
-            raise UserError(f"search.space: {changed}: {error}") from None
+            raise UserError(f"{self.space}: {changed}: {error}") from None
         return config
 
     def run(self, trial: Trial | FrozenTrial) -> Job:

@@ -23,7 +23,17 @@ from fer.data.normalise import normalise_store
 from fer.errors import UserError
 from fer.orchestration import search as search_module
 from fer.orchestration.jobs import Job, Report, run_job
-from fer.orchestration.search import PARAMETERS, TRIALS, Plan, forget_unborn, open_storage, open_study, search, suggest
+from fer.orchestration.search import (
+    PARAMETERS,
+    TRIALS,
+    Plan,
+    check_space,
+    forget_unborn,
+    open_storage,
+    open_study,
+    search,
+    suggest,
+)
 from fer.orchestration.search_system import job_of, reproduce, search_system
 from fer.orchestration.search_tables import accuracy_of, parameters_of
 from tests.data.test_normalise import write_store
@@ -218,6 +228,13 @@ def test_a_space_that_leaves_what_the_system_takes_is_named(
     with pytest.raises(UserError, match=message):
         search(plan(store, search=searched, job=job), jobs=1)
     assert not Path(".searches").exists()
+
+
+def test_a_space_of_the_systems_own_is_named_as_it_stands() -> None:
+    wrong = {"momentum": Dimension(low=0.5, high=1.5)}
+    settings = load_params(ROOT / PARAMS).search.model_copy(update={"spaces": {"lausanne_cnn1": wrong}})
+    with pytest.raises(UserError, match=r"search\.spaces\.lausanne_cnn1\.momentum: 1\.5: input should be less than 1"):
+        check_space(plan(Path("store"), search=settings.of("lausanne_cnn1")))
 
 
 def test_parameters_that_do_not_go_together_are_a_pruned_trial(
