@@ -22,7 +22,7 @@ CALIBRATION_FACES = 512
 @click.command(cls=Command)
 @click.argument("network")
 @click.option("--format", "kind", type=click.Choice(["onnx"]), default="onnx", show_default=True)
-@click.option("--int8", is_flag=True, help="eight bits: a quarter of the size")
+@click.option("--int8", is_flag=True, help="eight bits: a third of the size")
 @click.option("--opset", default=18, show_default=True, type=click.IntRange(13, 20), help="of ONNX")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="NETWORK.onnx here if left out")
 def export(network: str, *, kind: str, int8: bool, opset: int, out: Path | None) -> None:

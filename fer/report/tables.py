@@ -20,9 +20,9 @@ from fer.report.text import per_cent
 
 RESULT_COLUMNS = {
     "system": "its block in params.yaml; `ensemble` is the mean of networks that are chosen on PublicTest",
-    "printed": "what the report gives, and on which split",
+    "printed": "what the report gives, and on which split; report 001 names none and is taken to mean PublicTest",
     "PublicTest": "accuracy; it selects the epoch and the settings, so it flatters",
-    "PrivateTest": "accuracy; read once, at the end",
+    "PrivateTest": "accuracy; read at the end, it chooses nothing",
     "leak-free": "PrivateTest without the faces whose pixels also stand in Training",
     "no near-duplicates": "and without those of which nearly the same picture stands there",
     "seeds": "trainings, each from its own seed",

@@ -80,7 +80,7 @@ def test_a_block_says_what_differs_from_the_defaults() -> None:
         "stack",
     )
     assert params.seeds_of("cs231n_baseline") == params.seeds
-    assert params.not_run["cs231n_fast"] == "a recipe for a benchmark"
+    assert params.not_run["vgg11_frozen"] == "needs torchvision's weights (docs/pretrained.md)"
 
 
 def test_a_variant_changes_its_own_options_of_the_base_alone() -> None:
