@@ -306,37 +306,57 @@ def test_what_is_said_of_the_student() -> None:
 
 def test_what_is_said_of_the_ablation() -> None:
     """Both documents name the variants that are trained, all of them, and what each is worth."""
-    lost = {}
-    for path in sorted((METRICS / "ablation").glob("*.json")):
-        found = json.loads(path.read_text())["PrivateTest"]
-        keys = ("difference", "difference_high", "difference_low")
-        assert found["difference_low"] < 0
-        assert found["difference"] < 0
-        lost[path.stem] = [per_cent(-found[key]) for key in keys]
-    assert list(lost) == sorted(PARAMS.run.ablation) == ["mixup", "no_blur_pooling", "no_ema"]
-    flops = {name: read(f"ablation/{name}.json")["flops"] for name in ("no_blur_pooling", "no_ema")}
+    found = {path.stem: json.loads(path.read_text()) for path in sorted((METRICS / "ablation").glob("*.json"))}
+    assert list(found) == sorted(PARAMS.run.ablation) == ["mixup", "no_blur_pooling", "no_ema", "no_warp"]
+    blur, mixup, ema = (
+        [per_cent(-found[name]["PrivateTest"][f"difference{end}"]) for end in ("", "_high", "_low")]
+        for name in ("no_blur_pooling", "mixup", "no_ema")
+    )
+    warp = {
+        split: [per_cent(found["no_warp"][split][f"difference{end}"]) for end in ("", "_low", "_high")]
+        for split in ("PrivateTest", "PrivateTest_leak_free", "PublicTest")
+    }
+    flops = {name: found[name]["flops"] for name in ("no_blur_pooling", "no_ema")}
     more = f"costs {per_cent(flops['no_ema'] / flops['no_blur_pooling'] - 1, '.0f')} % more arithmetic"
     assert FLAT.count(f"which {more}") == 1
     assert FLAT.count(f"flagship_small's {len(PARAMS.ablation.variants)} variants") == 1
-    blur, mixup, ema = (lost[name] for name in ("no_blur_pooling", "mixup", "no_ema"))
     assert f"loses {blur[0]} points of PrivateTest, with mixup in 28 epochs {mixup[0]}, without the moving" in FLAT
-    assert f"average of the weights {ema[0]} (" in FLAT
+    gain = warp["PrivateTest"][0]
+    assert f"average of the weights {ema[0]}, and without turns, shifts and zooms it gains {gain}, which is not" in FLAT
     lines = (DOCS / "ablation_and_search.md").read_text()
-    text = " ".join(lines.split())
-    assert (
-        "without blur pooling the base loses {} points ({} to {}), with mixup {} ({} to {}),".format(*blur, *mixup)
-        in text
-    )
-    assert "without the moving average {} ({} to {}).".format(*ema) in text
-    assert f"Blur pooling {more}." in text
     tiny = dict(re.findall(r"^\| (\w+) \|.*\| \+(\d\.\d) \(", lines, flags=re.MULTILINE))
-    assert (
+    ends = [
+        pd.read_csv(folder / f"{seed}.csv")["train_accuracy"].iloc[-1]
+        for folder in (ROOT / "data/ablation/no_warp", ROOT / "data/predictions/flagship_small")
+        for seed in PARAMS.seeds
+    ]
+    waiting = len(PARAMS.ablation.variants) - len(found)
+    text = " ".join(lines.split())
+    for phrase in (
+        "without blur pooling the base loses {} points ({} to {}), with mixup {} ({} to {}),".format(*blur, *mixup),
+        "without the moving average {} ({} to {}).".format(*ema),
+        "(`no_warp`) it gains {} ({} to {}), leak-free {} ({} to {}), PublicTest {} ({} to {}):".format(
+            *warp["PrivateTest"], *warp["PrivateTest_leak_free"], *warp["PublicTest"]
+        ),
+        f"it is right on {per_cent(np.mean(ends[:3]), '.0f')} % of Training's faces, the base on "
+        f"{per_cent(np.mean(ends[3:]), '.0f')} % of them distorted;",
+        f"Blur pooling {more}.",
         f"blur pooling is worth {blur[0]} points ({tiny['blur_pooling']} here), the moving average {ema[0]} "
-        f"({tiny['ema']}), and mixup costs {mixup[0]} (it gained {tiny['mixup']}, not shown)."
-    ) in text
-    waiting = len(PARAMS.ablation.variants) - len(lost)
-    assert waiting == 11
-    assert f"{(waiting + 1) * 3 * 2} hours of a CPU core (`sam` takes twice the time)" in text
+        f"({tiny['ema']}), turns, shifts and zooms -{gain} ({tiny['affine']}, `affine`), and mixup costs {mixup[0]} "
+        f"(it gained {tiny['mixup']}, not shown).",
+        f"{(waiting + 1) * 3 * 2} hours of a CPU core (`sam` takes twice the time)",
+    ):
+        assert phrase in text, phrase
+    assert waiting == 10
+
+
+def test_what_an_ablation_was_trained_on() -> None:
+    for path in sorted((ROOT / "data/ablation").iterdir()):
+        _, made = read_seeds(path)
+        warp = path.name == "no_warp"
+        for provenance in made.values():
+            assert provenance["precision"] == "bfloat16"
+            assert provenance["device"].startswith("cpu" if warp else "NVIDIA H100"), path
 
 
 def test_what_is_said_of_the_search() -> None:

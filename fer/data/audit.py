@@ -62,5 +62,5 @@ def audit(faces: pd.DataFrame) -> dict[str, Any]:
         "conflicting_groups": int((groups.label.nunique() > 1).sum()),
         "in_training": count(marks.in_training, 1),
         "in_public_test": count(marks.in_public_test, 2),
-        "in_earlier_split": count(marks.in_training | marks.in_public_test, 1),  
+        "in_earlier_split": count(marks.in_training | marks.in_public_test, 1),
     }
